@@ -1,0 +1,58 @@
+# Needs Python 3.10 or newer and make; everything else goes into .venv. `make` alone lists the targets.
+
+PYTHON ?= python3
+BIN := .venv/bin
+SETUP := $(PYTHON) scripts/setup_venv.py
+# Of the tests that are not marked `system`; those run one at a time, each has a real Airflow of its own.
+TEST_PROCESSES ?= 2
+TESTS ?= tests
+
+.DEFAULT_GOAL := help
+.PHONY: help install install-run test lint format demo ui bench schema clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
+
+install: ## Set up .venv with everything that tests and checks need
+	@$(SETUP) dev
+
+install-run:
+	@$(SETUP) run
+
+test: install ## Run all tests (TESTS=tests/unit for some, TEST_PROCESSES=4 for more at once)
+	@failed=0; \
+	if [ "$(TESTS)" = tests ]; then \
+	  $(BIN)/python -m pytest -n $(TEST_PROCESSES) -m "not system" tests || failed=1; \
+	  if [ -d tests/system ]; then $(BIN)/python -m pytest -m system tests/system || failed=1; fi; \
+	else \
+	  $(BIN)/python -m pytest $(TESTS) || failed=1; \
+	fi; \
+	exit $$failed
+
+lint: install ## Check style, types and the arrows between the folders
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/python -m mypy --strict
+	@$(BIN)/lint-imports
+
+format: install ## Format the code and apply the safe fixes
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+demo: install-run ## Run the campaign workflow in a real local Airflow and show what happened
+	@$(BIN)/python scripts/demo.py
+
+ui: install-run ## The same Airflow, left up to look at
+	@$(BIN)/python scripts/demo.py --ui
+
+bench: ## Measure the speed, side by side with dag-factory and airflow-blueprint
+	@$(SETUP) bench
+	@.venv-bench/bin/python -m scripts.bench
+
+schema: install-run ## Write the JSON Schemas of the definition language anew
+	@$(BIN)/python -m airflow_workflow_provider schema --write
+
+clean: ## Remove the environments and everything generated
+	rm -rf .venv .venv-bench .venv.lock .venv-bench.lock .airflow .mypy_cache .ruff_cache .pytest_cache
+	rm -rf .import_linter_cache .hypothesis build dist
+	find airflow_workflow_provider scripts tests dags_example -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,97 @@
+"""Parse, call, and turn whatever a user can do wrong into a sentence and an exit code."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from importlib import import_module
+from typing import Final, NoReturn
+
+from airflow_workflow_provider import __version__
+from airflow_workflow_provider.cli.commands import COMMANDS, GROUP_HELP, Command
+from airflow_workflow_provider.cli.console import Console, DefinitionErrors, UsageError
+
+PROGRAM: Final = "python -m airflow_workflow_provider"
+ERRORS, USAGE, INTERRUPTED, BROKEN_PIPE = 1, 2, 130, 141
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(USAGE, f"error: {message} (see {self.prog} --help)\n")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run ``python -m airflow_workflow_provider`` with these arguments and return its exit code."""
+    given = list(sys.argv[1:] if argv is None else argv)
+    if given and not given[0].startswith("-") and given[0] not in {command.name for command in COMMANDS}:
+        return _unknown_command(given[0])
+    arguments = _parser().parse_args(given)
+    return execute(arguments.command, arguments, starts_airflow=False)
+
+
+def execute(command: Command, arguments: argparse.Namespace, *, starts_airflow: bool) -> int:
+    """Carry out a command; the exit code says how it went."""
+    console = Console.of_process(starts_airflow=starts_airflow)
+    try:
+        code: int = import_module(command.module).run(arguments, console)
+        console.out.flush()
+    except UsageError as error:
+        for line in str(error).splitlines():
+            console.note(f"{console.paint_note('error:', 'bold', 'red')} {line}")
+        return USAGE
+    except DefinitionErrors as error:
+        _tell(error, console)
+        return ERRORS
+    except BrokenPipeError:  # the reader has gone, as `head` does
+        _silence_stdout()
+        return BROKEN_PIPE
+    except OSError as error:
+        _silence_stdout()
+        console.note(f"error: the result cannot be written: {error.strerror or error}")
+        return USAGE
+    except KeyboardInterrupt:
+        console.note("\ninterrupted")
+        return INTERRUPTED
+    return code
+
+
+def _silence_stdout() -> None:
+    """What is still buffered is lost anyway; the flush at exit must not complain about it."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _tell(error: DefinitionErrors, console: Console) -> None:
+    """What is wrong with the definition, where errors belong."""
+    from airflow_workflow_provider.cli.report import summary, text_lines
+
+    on_stderr = replace(console, colours=console.err_colours)
+    for line in text_lines(error.diagnostics, on_stderr, with_source=console.err.isatty()):
+        console.note(line)
+    console.note(summary(error.diagnostics, 1, console))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(prog=PROGRAM, description=f"{GROUP_HELP}, without starting Airflow.", allow_abbrev=False)
+    parser.add_argument("--version", action="version", version=f"airflow-workflow-provider {__version__}")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    for command in COMMANDS:
+        each = commands.add_parser(
+            command.name, help=command.help, description=command.description, allow_abbrev=False
+        )
+        for argument in command.arguments:
+            each.add_argument(*argument.flags, **argument.options)
+        each.set_defaults(command=command)
+    return parser
+
+
+def _unknown_command(name: str) -> int:
+    from airflow_workflow_provider.definitions.diagnostics import unknown_name
+
+    message = unknown_name("command", name, [command.name for command in COMMANDS])
+    sys.stderr.write(f"error: {message} (see {PROGRAM} --help)\n")
+    return USAGE

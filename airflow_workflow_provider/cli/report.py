@@ -1,0 +1,100 @@
+"""Diagnostics as text for people, JSON for programs, and workflow commands for GitHub."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+
+from airflow_workflow_provider.cli.console import Console, printable
+from airflow_workflow_provider.cli.source import excerpt
+from airflow_workflow_provider.definitions.diagnostics import Diagnostic, Severity
+
+
+def text_lines(diagnostics: Sequence[Diagnostic], console: Console, *, with_source: bool) -> Iterator[str]:
+    """A line for each, and its source below."""
+    for diagnostic in diagnostics:
+        yield _text(diagnostic, console)
+        if with_source:
+            yield from _source(diagnostic, console)
+
+
+def _text(diagnostic: Diagnostic, console: Console) -> str:
+    place = f"{diagnostic.file}:{diagnostic.line}:{diagnostic.column}:"
+    colour = "red" if diagnostic.is_error else "yellow"
+    where = f"{diagnostic.location}: " if diagnostic.location else ""
+    return " ".join(
+        (
+            console.paint(printable(place), "bold"),
+            console.paint(f"{diagnostic.severity.value}:", "bold", colour),
+            printable(where + diagnostic.message),
+            console.paint(f"[{diagnostic.rule}]", "dim"),
+        )
+    )
+
+
+def _source(diagnostic: Diagnostic, console: Console) -> Iterator[str]:
+    gutter = str(diagnostic.line)
+    found = excerpt(
+        diagnostic.file, diagnostic.line, diagnostic.column, max(40, console.width - len(gutter) - 4)
+    )
+    if found is None:
+        return
+    line, mark = found
+    bar = console.paint("|", "blue")
+    yield f" {console.paint(gutter, 'blue')} {bar} {line}"
+    colour = "red" if diagnostic.is_error else "yellow"
+    yield f" {' ' * len(gutter)} {bar} {console.paint(mark, 'bold', colour)}"
+
+
+def json_text(diagnostics: Sequence[Diagnostic]) -> str:
+    """A list of objects, one a line."""
+    objects = [
+        json.dumps(
+            {
+                "file": each.file,
+                "line": each.line,
+                "column": each.column,
+                "severity": each.severity.value,
+                "location": each.location,
+                "message": each.message,
+                "rule": each.rule,
+            }
+        )
+        for each in diagnostics
+    ]
+    return "[\n  " + ",\n  ".join(objects) + "\n]" if objects else "[]"
+
+
+def github_lines(diagnostics: Sequence[Diagnostic]) -> Iterator[str]:
+    """See "Workflow commands for GitHub Actions"."""
+    for each in diagnostics:
+        command = "error" if each.is_error else "warning"
+        title = f"{each.location} ({each.rule})" if each.location else each.rule
+        place = f"file={_property(each.file)},line={each.line},col={each.column}"
+        yield f"::{command} {place},title={_property(title)}::{_data(each.message)}"
+
+
+def summary(diagnostics: Sequence[Diagnostic], files: int, console: Console) -> str:
+    """One line about all of it."""
+    checked = _count(files, "file")
+    if not diagnostics:
+        return f"{console.paint_note('no problems', 'bold', 'green')} in {checked}"
+    counts = [
+        console.paint_note(_count(count, severity.value), "bold", colour)
+        for severity, colour in ((Severity.ERROR, "red"), (Severity.WARNING, "yellow"))
+        if (count := sum(each.severity is severity for each in diagnostics))
+    ]
+    troubled = len({each.file for each in diagnostics})
+    return f"{' and '.join(counts)} in {troubled} of {checked}"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def _data(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _property(text: str) -> str:
+    return _data(text).replace(":", "%3A").replace(",", "%2C")

@@ -1,0 +1,151 @@
+"""``show``: a workflow in words."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from collections.abc import Iterator
+from datetime import timedelta
+
+from airflow_workflow_provider.cli.console import Console, printable
+from airflow_workflow_provider.cli.loading import LoadedWorkflow, load_workflow
+from airflow_workflow_provider.cli.variables_text import read_lines, variable_lines
+from airflow_workflow_provider.cli.words import when
+from airflow_workflow_provider.compiler.plan import Plan, PlannedTask, SqlWork, Wiring
+from airflow_workflow_provider.definitions.durations import format_duration
+
+_OUTCOMES = {
+    "strict": "strict: the run fails when any task failed",
+    "handled": "handled: the run fails when a task failed and no task that waits for its failure ran",
+}
+_ON_EMPTY = {
+    "null": "null without a row",
+    "skip": "skips itself without a row",
+    "fail": "fails without a row",
+}
+
+
+def run(arguments: Namespace, console: Console) -> int:
+    """Show it."""
+    workflow = load_workflow(arguments.file)
+    for line in (
+        *_head(workflow.plan, console),
+        *_tasks(workflow, console),
+        *_extra_nodes(workflow.plan, console),
+    ):
+        console.write(line)
+    return 0
+
+
+def _head(plan: Plan, console: Console) -> Iterator[str]:
+    yield f"{console.paint(plan.workflow, 'bold')}  {console.paint('version ' + plan.version, 'dim')}"
+    if plan.description:
+        yield from (printable(line) for line in plan.description.strip().splitlines())
+    yield ""
+    facts = {
+        "schedule": _schedule(plan),
+        "outcome": _OUTCOMES[plan.outcome_mode],
+        "owner": plan.owner,
+        "tags": ", ".join(plan.tags),
+        "runs at a time": str(plan.max_active_runs or ""),
+    }
+    yield from _facts({name: printable(fact) for name, fact in facts.items() if fact})
+    if plan.variables:
+        yield ""
+        yield console.paint("variables", "bold")
+        yield from variable_lines(plan)
+
+
+def _schedule(plan: Plan) -> str:
+    if plan.schedule is None:
+        return "none; started by hand"
+    since = f", from {plan.start_date}" if plan.start_date else ""
+    missed = ", missed runs are made up for" if plan.catchup else ""
+    return f"{plan.schedule} (UTC){since}{missed}"
+
+
+def _facts(facts: dict[str, str], indent: str = "  ") -> Iterator[str]:
+    width = max(map(len, facts), default=0)
+    for name, fact in facts.items():
+        yield f"{indent}{name:<{width}}  {fact}"
+
+
+def _tasks(workflow: LoadedWorkflow, console: Console) -> Iterator[str]:
+    yield ""
+    yield console.paint("tasks", "bold")
+    for task in workflow.plan.tasks:
+        description = printable(" ".join((task.description or "").split()))
+        yield f"  {console.paint(task.id, 'bold')}  {description}".rstrip()
+        yield from _facts(_task_facts(task), "    ")
+        yield from read_lines(workflow, task)
+
+
+def _task_facts(task: PlannedTask) -> dict[str, str]:
+    facts = {
+        "does": _work(task),
+        "runs": when(task.constraint, task.edges, task.condition),
+        "trigger rule": _wiring(task.wiring),
+        "sets": _sets(task.work) if isinstance(task.work, SqlWork) else "",
+        "limits": _limits(task),
+    }
+    return {name: fact for name, fact in facts.items() if fact}
+
+
+def _work(task: PlannedTask) -> str:
+    work = task.work
+    if isinstance(work, SqlWork):
+        count = "" if len(work.statements) == 1 else f" ({len(work.statements)} statements)"
+        return f"SQL on {printable(work.connection) or 'no connection'}{count}"
+    operator = work.operator
+    return f"package {work.package} ({operator})" if work.package else operator
+
+
+def _sets(work: SqlWork) -> str:
+    columns = [f"{variable} from {column or 'the first column'}" for variable, column in work.set.items()]
+    return printable(f"{', '.join(columns)}; {_ON_EMPTY[work.on_empty]}") if columns else ""
+
+
+def _limits(task: PlannedTask) -> str:
+    parts = []
+    if task.retries:
+        pause = f" after {_duration(task.retry_delay)}" if task.retry_delay is not None else ""
+        parts.append(f"{task.retries} {'retry' if task.retries == 1 else 'retries'}{pause}")
+    if task.timeout is not None:
+        parts.append(f"fails after {_duration(task.timeout)}")
+    if task.pool is not None:
+        parts.append(f"pool {printable(task.pool)}")
+    return ", ".join(parts)
+
+
+def _duration(seconds: float) -> str:
+    return format_duration(timedelta(seconds=seconds))
+
+
+def _wiring(wiring: Wiring) -> str:
+    return f"{wiring.rule.value} of {', '.join(wiring.upstream)}" if wiring.upstream else wiring.rule.value
+
+
+def _extra_nodes(plan: Plan, console: Console) -> Iterator[str]:
+    """What Airflow's graph shows besides the tasks."""
+    decisions = {
+        decision.id: f"decides '{decision.task}': {when(decision.constraint, decision.edges)}"
+        for decision in plan.decisions
+    }
+    gates = {gate.id: f"for '{gate.task}': succeeds when {gate.meaning}" for gate in plan.gates}
+    outcome = plan.outcome
+    ends = {}
+    if outcome is not None:
+        ends = {gate.id: f"succeeds when {gate.meaning}" for gate in (outcome.failed, outcome.end)}
+        ends[outcome.outcome] = "fails the run when its outcome says so; starts only when a task failed"
+    wirings = dict(plan.wirings())
+    for title, nodes in (
+        ("decision nodes, each a short task", decisions),
+        ("gates, settled by the scheduler without a worker", gates),
+        ("run outcome", ends),
+    ):
+        if nodes:
+            yield ""
+            yield console.paint(title, "bold")
+            for name, meaning in nodes.items():
+                yield f"  {console.paint(name, 'bold')}"
+                yield f"    {meaning}"
+                yield f"    {console.paint(_wiring(wirings[name]), 'dim')}"

@@ -1,0 +1,55 @@
+"""Lines of definition files, to show where a problem is."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+from airflow_workflow_provider.definitions.document import MAX_BYTES
+
+# What YAML counts as the end of a line.
+_LINE_END: Final = re.compile(r"\r\n|[\n\r\x85\u2028\u2029]")
+_WORD: Final = re.compile(r"\"[^\"]*\"|'[^']*'|[^\s,:\]}]+|.")
+
+
+def excerpt(file: str, line: int, column: int, width: int) -> tuple[str, str] | None:
+    """The line and, below it, the mark under the word at ``column``; ``None`` if there is none."""
+    lines = _lines(file)
+    if not 0 < line <= len(lines) or not lines[line - 1].strip():
+        return None
+    text = "".join(each if each.isprintable() else " " for each in lines[line - 1])
+    start = min(column - 1, len(text))
+    text, start = _window(text.rstrip(), start, width)
+    word = _WORD.match(text, start)
+    length = _columns(word[0]) if word else 1
+    return text, " " * _columns(text[:start]) + "^" + "~" * (length - 1)
+
+
+@cache
+def _lines(file: str) -> list[str]:
+    try:
+        with Path(file).open("rb") as opened:
+            content = opened.read(MAX_BYTES)
+    except OSError:
+        return []
+    return _LINE_END.split(content.decode("utf-8", "replace").removeprefix("\ufeff"))
+
+
+def _window(text: str, start: int, width: int) -> tuple[str, int]:
+    """Of a long line the part around ``start``: JSON may be one line."""
+    if len(text) <= width:
+        return text, start
+    first = max(0, min(start - width // 3, len(text) - width + 1))
+    part = text[first : first + width - (2 if first else 1)]
+    if first + len(part) < len(text):
+        part += "…"
+    return ("…" + part, start - first + 1) if first else (part, start)
+
+
+def _columns(text: str) -> int:
+    """Columns that a terminal takes for a text."""
+    wide = sum(unicodedata.east_asian_width(each) in "WF" for each in text)
+    return len(text) + wide - sum(bool(unicodedata.combining(each)) for each in text)

@@ -1,0 +1,5 @@
+"""Definition → plan, without Airflow."""
+
+from airflow_workflow_provider.compiler.compile import compile_workflow
+
+__all__ = ["compile_workflow"]

@@ -1,0 +1,215 @@
+"""Definition → plan."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from airflow_workflow_provider.compiler.constraints import Constraint, constrain
+from airflow_workflow_provider.compiler.plan import (
+    Decision,
+    Gate,
+    OperatorWork,
+    Plan,
+    PlannedTask,
+    PlannedVariable,
+    RunOutcome,
+    Scope,
+    SqlWork,
+    TriggerRule,
+    Wiring,
+)
+from airflow_workflow_provider.compiler.plan_json import dump_plan
+from airflow_workflow_provider.compiler.run_outcome import run_outcome
+from airflow_workflow_provider.definitions.definition import Definition
+from airflow_workflow_provider.definitions.models import (
+    AnyTask,
+    OperatorTask,
+    PackageTask,
+    SqlTask,
+    Variable,
+)
+from airflow_workflow_provider.definitions.outcomes import Outcome, accepted
+from airflow_workflow_provider.definitions.reads import own_reads, scope_reads
+
+_CAN_BECOME_UPSTREAM_FAILED = frozenset({TriggerRule.ALL_SUCCESS, TriggerRule.ONE_SUCCESS, TriggerRule.NONE_FAILED})
+
+
+def compile_workflow(definition: Definition) -> Plan:
+    """The plan of a definition that has no errors."""
+    edges = {
+        name: {source: tuple(words) for source, words in definition.tasks[name].depends_on.items()}
+        for name in definition.order
+    }
+    constraints = {
+        name: constrain(name, definition.tasks[name].constraint, task_edges) for name, task_edges in edges.items()
+    }
+    reached = _reached_gates(constraints)
+    tasks = tuple(
+        _task(definition, name, edges[name], reached[name] if name in reached else constraints[name].wiring)
+        for name in definition.order
+    )
+    gates = (
+        *(gate for constraint in constraints.values() for gate in constraint.gates),
+        *(
+            Gate(f"{name}.reached", name, constraints[name].wiring, f"the constraint of '{name}' holds")
+            for name in reached
+        ),
+    )
+    decisions = tuple(constraint.decision for constraint in constraints.values() if constraint.decision)
+    workflow = definition.workflow
+    plan = Plan(
+        workflow=workflow.workflow,
+        version="",
+        tasks=tasks,
+        gates=gates,
+        decisions=decisions,
+        outcome_mode=workflow.outcome,
+        variables=tuple(_variable(name, variable) for name, variable in workflow.variables.items()),
+        description=workflow.description,
+        owner=workflow.owner,
+        tags=tuple(workflow.tags),
+        schedule=workflow.schedule,
+        start_date=workflow.start_date.isoformat() if workflow.start_date else None,
+        catchup=workflow.catchup,
+        max_active_runs=workflow.max_active_runs,
+    )
+    return _with_version(replace(plan, outcome=_run_outcome(plan)))
+
+
+def _run_outcome(plan: Plan) -> RunOutcome | None:
+    accepts = (accepted(words) for task in plan.tasks for words in task.edges.values())
+    return run_outcome(
+        plan.outcome_mode,
+        dict(plan.wirings()),
+        tuple(_workers(plan.tasks, plan.decisions)),
+        has_handlers=any(Outcome.FAILURE in outcomes for outcomes in accepts),
+    )
+
+
+def _workers(tasks: tuple[PlannedTask, ...], decisions: tuple[Decision, ...]) -> Iterator[str]:
+    by_task = {decision.task: decision.id for decision in decisions}
+    for task in tasks:
+        if task.id in by_task:
+            yield by_task[task.id]
+        yield task.id
+
+
+def _reached_gates(constraints: Mapping[str, Constraint]) -> dict[str, Wiring]:
+    """The tasks that need a gate before them, so that they are skipped, never ``upstream_failed``; with their wiring.
+
+    Those are the tasks that could become ``upstream_failed`` and whose dependants would misread it.
+    """
+    exposed = _Exposed(constraints)
+    misread = {
+        source
+        for constraint in constraints.values()
+        for source in constraint.misread
+        if exposed.becomes_upstream_failed(source)
+        and not (constraint.alert and exposed.only_after(source, constraint.misread))
+    }
+    return {name: Wiring(TriggerRule.ONE_DONE, (f"{name}.reached",)) for name in constraints if name in misread}
+
+
+@dataclass(frozen=True)
+class _Exposed:
+    """Which tasks can become ``upstream_failed``, and after whose failure."""
+
+    constraints: Mapping[str, Constraint]
+
+    def becomes_upstream_failed(self, task: str) -> bool:
+        """By its rule, since any task can fail. A ``.all`` decision waits for all and is itself only skipped."""
+        constraint = self.constraints[task]
+        decided_by_all = constraint.decision is not None and constraint.decision.constraint == "all"
+        return constraint.wiring.rule in _CAN_BECOME_UPSTREAM_FAILED and bool(
+            constraint.wiring.upstream and not decided_by_all
+        )
+
+    def only_after(self, task: str, sources: frozenset[str]) -> bool:
+        """Whether ``task`` is ``upstream_failed`` only when one of ``sources`` has failed: then an alert over all of
+        them fires for the right reason.
+        """
+        waiting, seen = [task], {task}
+        while waiting:
+            name = waiting.pop()
+            if not self.becomes_upstream_failed(name):
+                continue
+            for source in self.constraints[name].wiring.upstream:
+                if source not in sources:
+                    return False
+                if source not in seen:
+                    seen.add(source)
+                    waiting.append(source)
+        return True
+
+
+def _task(definition: Definition, name: str, edges: Mapping[str, tuple[str, ...]], wiring: Wiring) -> PlannedTask:
+    task, defaults = definition.tasks[name], definition.workflow.defaults
+    retry_delay = task.retry_delay or defaults.retry_delay
+    timeout = task.timeout or defaults.timeout
+    return PlannedTask(
+        id=name,
+        work=_work(definition, name, task),
+        wiring=wiring,
+        edges=edges,
+        constraint=task.constraint,
+        condition=task.if_,
+        scope=_scope(definition, name, task),
+        description=task.description,
+        retries=task.retries if task.retries is not None else defaults.retries,
+        retry_delay=retry_delay.total_seconds() if retry_delay else None,
+        timeout=timeout.total_seconds() if timeout else None,
+        pool=task.pool or defaults.pool,
+    )
+
+
+def _work(definition: Definition, name: str, task: AnyTask) -> SqlWork | OperatorWork:
+    if isinstance(task, SqlTask):
+        return SqlWork(
+            connection=task.connection or definition.workflow.defaults.connection or "",
+            statements=tuple(statement.text for statement in definition.statements[name]),
+            set=task.set_ or {},
+            on_empty=task.on_empty or "null",
+        )
+    if isinstance(task, PackageTask):
+        run = definition.packages[task.package].run
+        return OperatorWork(run.operator, _with_connection(run.arguments, task), task.package)
+    assert isinstance(task, OperatorTask)
+    return OperatorWork(task.operator, _with_connection(task.arguments, task))
+
+
+def _with_connection(arguments: Mapping[str, Any], task: AnyTask) -> Mapping[str, Any]:
+    """A ``connection`` on the task itself is the operator's ``conn_id``, unless its arguments name one."""
+    return {"conn_id": task.connection, **arguments} if task.connection else arguments
+
+
+def _scope(definition: Definition, name: str, task: AnyTask) -> Scope:
+    package = definition.packages[task.package] if isinstance(task, PackageTask) else None
+    reads = {variable for _, variable in (*scope_reads(definition, name), *own_reads(definition, name))}
+    if package is not None:
+        reads.update(package.variables)
+    setters = {
+        variable: visible for variable in sorted(reads) if (visible := _visible_setters(definition, variable, name))
+    }
+    return Scope(
+        given=task.variables,
+        package=tuple(_variable(*item) for item in package.variables.items()) if package is not None else None,
+        setters=setters,
+    )
+
+
+def _visible_setters(definition: Definition, variable: str, reader: str) -> tuple[str, ...]:
+    """``definition.setters`` has sources first, so the furthest downstream comes first here."""
+    setters = definition.setters.get(variable, ())
+    return tuple(setter for setter in reversed(setters) if definition.is_upstream(setter, reader))
+
+
+def _variable(name: str, variable: Variable) -> PlannedVariable:
+    return PlannedVariable(name, variable.type, variable.default, variable.description, variable.required)
+
+
+def _with_version(plan: Plan) -> Plan:
+    """Twelve hex digits that change with anything that changes what a run does, and with nothing else."""
+    return replace(plan, version=hashlib.sha256(dump_plan(plan).encode()).hexdigest()[:12])

@@ -1,0 +1,166 @@
+"""The plan: what a definition becomes, as plain data. The DAG builder, ``graph`` and ``explain`` all walk it.
+
+A plan holds only what JSON can hold (and tuples), so that it can be kept beside its definition and read back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+
+class TriggerRule(str, Enum):
+    """The trigger rules of Airflow that plans use."""
+
+    ALL_SUCCESS = "all_success"
+    ALL_FAILED = "all_failed"
+    ALL_DONE = "all_done"
+    ALL_SKIPPED = "all_skipped"
+    ONE_SUCCESS = "one_success"
+    ONE_FAILED = "one_failed"
+    ONE_DONE = "one_done"
+    NONE_FAILED = "none_failed"
+    NONE_SKIPPED = "none_skipped"
+
+
+@dataclass(frozen=True, slots=True)
+class Wiring:
+    """When a node starts: a trigger rule over the nodes that it waits for (none: at once)."""
+
+    rule: TriggerRule = TriggerRule.ALL_SUCCESS
+    upstream: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """A node that Airflow's scheduler settles by itself (``EmptyOperator``): no worker, no process.
+
+    ``task`` is the task it decides for; ``meaning`` says in words when it succeeds.
+    """
+
+    id: str
+    task: str
+    wiring: Wiring
+    meaning: str
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """A branch operator for a mixed constraint, named ``<task>.any`` or ``<task>.all``.
+
+    ``edges`` are those that it decides over: source task and accepted outcomes, as the definition's words.
+    """
+
+    id: str
+    task: str
+    constraint: str
+    edges: Mapping[str, tuple[str, ...]]
+    wiring: Wiring
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedVariable:
+    """A variable of the workflow or of a package."""
+
+    name: str
+    type: str | None = None
+    default: Any = None
+    description: str | None = None
+    required: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Where a task's variables come from.
+
+    ``given``: values of the task itself, templates included. ``package``: variables of the package it runs, if any.
+    ``setters``: for each variable that it reads the upstream tasks that set it, the furthest downstream first.
+    """
+
+    given: Mapping[str, Any] = field(default_factory=dict)
+    package: tuple[PlannedVariable, ...] | None = None
+    setters: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class SqlWork:
+    """SQL statements run in order in one session; ``set`` maps variables to columns (``None``: the first)."""
+
+    connection: str
+    statements: tuple[str, ...]
+    set: Mapping[str, str | None] = field(default_factory=dict)
+    on_empty: str = "null"
+
+
+@dataclass(frozen=True, slots=True)
+class OperatorWork:
+    """An operator class by its dotted path, with its arguments as written; ``package`` names where it comes from."""
+
+    operator: str
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    package: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedTask:
+    """One task of the definition. Durations are seconds; ``edges`` are the definition's own."""
+
+    id: str
+    work: SqlWork | OperatorWork
+    wiring: Wiring = field(default_factory=Wiring)
+    edges: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    constraint: str = "all"
+    condition: str | None = None
+    scope: Scope = field(default_factory=Scope)
+    description: str | None = None
+    retries: int | None = None
+    retry_delay: float | None = None
+    timeout: float | None = None
+    pool: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RunOutcome:
+    """The nodes that make the run's state what the definition says; started only in a run in which something failed.
+
+    ``failed`` succeeds when anything failed, ``end`` when every task has settled, ``outcome`` then decides.
+    """
+
+    mode: str
+    failed: Gate
+    end: Gate
+    outcome: str
+    wiring: Wiring
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A compiled workflow. ``tasks`` come sources first; ``outcome`` is ``None`` where Airflow's own rule is exact."""
+
+    workflow: str
+    version: str
+    tasks: tuple[PlannedTask, ...]
+    gates: tuple[Gate, ...] = ()
+    decisions: tuple[Decision, ...] = ()
+    outcome: RunOutcome | None = None
+    outcome_mode: str = "strict"
+    variables: tuple[PlannedVariable, ...] = ()
+    description: str | None = None
+    owner: str | None = None
+    tags: tuple[str, ...] = ()
+    schedule: str | None = None
+    start_date: str | None = None
+    catchup: bool = False
+    max_active_runs: int | None = None
+
+    def wirings(self) -> Iterator[tuple[str, Wiring]]:
+        """Every node with its wiring: tasks, gates, decisions, the run's outcome."""
+        nodes: tuple[PlannedTask | Gate | Decision, ...] = (*self.tasks, *self.gates, *self.decisions)
+        for node in nodes:
+            yield node.id, node.wiring
+        if self.outcome:
+            for gate in (self.outcome.failed, self.outcome.end):
+                yield gate.id, gate.wiring
+            yield self.outcome.outcome, self.outcome.wiring

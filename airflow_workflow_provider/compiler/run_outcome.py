@@ -1,0 +1,85 @@
+"""When Airflow's leaf rule does not give the run the state that the definition asks for, and what makes it so."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from airflow_workflow_provider.compiler.plan import Gate, RunOutcome, TriggerRule, Wiring
+
+FAILED: Final = "workflow.failed"
+END: Final = "workflow.end"
+OUTCOME: Final = "workflow.outcome"
+
+
+def run_outcome(
+    mode: str,
+    wirings: Mapping[str, Wiring],
+    workers: tuple[str, ...],
+    *,
+    has_handlers: bool,
+) -> RunOutcome | None:
+    """The run's outcome nodes, or ``None`` where the leaves tell the run's state exactly.
+
+    ``wirings`` has every node so far; ``workers`` are those that can fail (tasks and decision nodes), sources first;
+    ``has_handlers``: some edge accepts failure.
+    """
+    downstream: dict[str, list[str]] = {name: [] for name in wirings}
+    for name, wiring in wirings.items():
+        for source in wiring.upstream:
+            downstream[source].append(name)
+    leaves = tuple(name for name, followers in downstream.items() if not followers)
+    hidden = _hidden_failures(workers, wirings, downstream)
+    if not hidden and not (mode == "handled" and has_handlers):
+        return None
+    watched = tuple(dict.fromkeys((*hidden, *leaves)))
+    return RunOutcome(
+        mode,
+        Gate(FAILED, "", Wiring(TriggerRule.ONE_FAILED, watched), "a task failed"),
+        Gate(
+            END,
+            "",
+            Wiring(TriggerRule.ALL_DONE, _last_to_settle(wirings, downstream)),
+            "every task has settled",
+        ),
+        OUTCOME,
+        Wiring(TriggerRule.ALL_SUCCESS, (FAILED, END)),
+    )
+
+
+def _last_to_settle(wirings: Mapping[str, Wiring], downstream: Mapping[str, list[str]]) -> tuple[str, ...]:
+    """Nodes that no follower surely waits for: the leaves, and sources that an eager follower may overtake."""
+    return tuple(
+        name
+        for name, followers in downstream.items()
+        if not any(
+            wirings[follower].rule is TriggerRule.ALL_DONE or len(wirings[follower].upstream) == 1
+            for follower in followers
+        )
+    )
+
+
+def _hidden_failures(
+    workers: tuple[str, ...], wirings: Mapping[str, Wiring], downstream: Mapping[str, list[str]]
+) -> list[str]:
+    """Workers whose failure need not show at a leaf.
+
+    A failure shows when the node is a leaf, or when a follower becomes ``upstream_failed`` for certain (it waits for
+    this node alone, or is never skipped earlier) and shows in turn.
+    """
+    shows: dict[str, bool] = {}
+    for name in reversed(workers):
+        shows[name] = not downstream[name] or any(
+            shows.get(follower, False) and _fails_with(wirings[follower]) for follower in downstream[name]
+        )
+    return [name for name in workers if not shows[name]]
+
+
+def _fails_with(wiring: Wiring) -> bool:
+    """Whether the node is ``upstream_failed`` as soon as one of its sources failed, whatever the others do.
+
+    Not ``all_success`` over several: a source that was skipped before has skipped the node already.
+    """
+    if wiring.rule is TriggerRule.NONE_FAILED:
+        return True
+    return wiring.rule in (TriggerRule.ALL_SUCCESS, TriggerRule.ONE_SUCCESS) and len(wiring.upstream) == 1

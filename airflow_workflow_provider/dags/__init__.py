@@ -1,0 +1,1 @@
+"""Plan → Airflow DAG, and the folder that becomes DAGs."""

@@ -1,0 +1,290 @@
+"""Plan → Airflow DAG."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta, timezone
+from functools import cache
+from importlib import import_module
+from typing import Any, Final
+
+from airflow.providers.standard.operators.empty import EmptyOperator
+from airflow.sdk import DAG, BaseOperator, Param, TaskGroup
+
+from airflow_workflow_provider.compiler.plan import (
+    OperatorWork,
+    Plan,
+    PlannedTask,
+    PlannedVariable,
+    SqlWork,
+    Wiring,
+)
+from airflow_workflow_provider.definitions.diagnostics import Location, suggestion
+from airflow_workflow_provider.operators.decision import DecisionOperator, RunOutcomeOperator
+from airflow_workflow_provider.operators.sql import WorkflowSQLOperator
+from airflow_workflow_provider.operators.variables import TaskVariables
+from airflow_workflow_provider.operators.workflow_task import WorkflowTask, with_references, workflow_class
+
+_GATE_COLOR: Final = "#f4f4f4"
+_DEFAULT_START: Final = datetime(2020, 1, 1, tzinfo=timezone.utc)
+_DECISION_RETRIES: Final = 3
+# Groups share their names with tasks and may not have a dot: no task name starts with a digit.
+_OUTCOME_GROUP: Final = "0-run-outcome"
+
+
+class BuildError(Exception):
+    """A plan that Airflow cannot build: an operator that does not import or refuses its arguments.
+
+    ``location`` is the path inside the workflow definition.
+    """
+
+    def __init__(self, message: str, location: Location) -> None:
+        super().__init__(message)
+        self.message = message
+        self.location = location
+
+
+def build_dag(plan: Plan, *, doc_md: str | None = None) -> DAG:
+    """The DAG of a plan; ``BuildError`` when an operator cannot be made. It registers itself in a DAG file."""
+    dag = DAG(
+        dag_id=plan.workflow,
+        description=plan.description,
+        schedule=plan.schedule,
+        start_date=_start_date(plan),
+        catchup=plan.catchup,
+        tags=list(plan.tags),
+        default_args={"owner": plan.owner} if plan.owner else {},
+        params={variable.name: _param(variable) for variable in plan.variables} or None,
+        doc_md=doc_md,
+        **_limits(plan),
+    )
+    declared = {variable.name: variable for variable in plan.variables}
+    for task in plan.tasks:
+        _add_task(dag, plan, task, declared)
+    for gate in plan.gates:
+        _add_gate(dag, gate.id, gate.wiring, gate.meaning)
+    for decision in plan.decisions:
+        DecisionOperator(
+            task_id=decision.id,
+            decides=decision.task,
+            constraint=decision.constraint,
+            edges=decision.edges,
+            trigger_rule=decision.wiring.rule.value,
+            retries=_DECISION_RETRIES,
+            retry_delay=timedelta(seconds=5),
+            dag=dag,
+        )
+    if plan.outcome:
+        _add_outcome(dag, plan)
+    _connect(dag, plan)
+    return dag
+
+
+def _limits(plan: Plan) -> dict[str, Any]:
+    """What the definition does not limit keeps Airflow's setting."""
+    return {"max_active_runs": plan.max_active_runs} if plan.max_active_runs else {}
+
+
+def _start_date(plan: Plan) -> datetime | None:
+    if plan.start_date is None:
+        return _DEFAULT_START if plan.schedule else None
+    start = datetime.fromisoformat(plan.start_date)
+    return start if start.tzinfo else start.replace(tzinfo=timezone.utc)
+
+
+_SCHEMAS: Final[dict[str | None, dict[str, Any]]] = {
+    None: {},
+    "string": {"type": ["string", "null"]},
+    "integer": {"type": ["integer", "null"]},
+    "number": {"type": ["number", "null"]},
+    "boolean": {"type": ["boolean", "null"]},
+    "date": {"type": ["string", "null"], "format": "date"},
+    "datetime": {"type": ["string", "null"], "format": "date-time"},
+    "json": {"type": ["object", "array", "string", "number", "boolean", "null"]},
+}
+
+
+def _param(variable: PlannedVariable) -> Param:
+    """The field of the trigger form; one without a default must be filled in."""
+    schema = dict(_SCHEMAS[variable.type])
+    if variable.required and "type" in schema:
+        schema["type"] = [kind for kind in schema["type"] if kind != "null"]
+    if variable.required and variable.default is None:
+        return Param(description=variable.description, **schema)
+    return Param(variable.default, description=variable.description, **schema)
+
+
+def _common(task: PlannedTask, dag: DAG) -> dict[str, Any]:
+    """Arguments of every operator; what the definition does not say is left to Airflow."""
+    given: dict[str, Any] = {"task_id": task.id, "trigger_rule": task.wiring.rule.value, "dag": dag}
+    if task.retries is not None:
+        given["retries"] = task.retries
+    if task.retry_delay is not None:
+        given["retry_delay"] = timedelta(seconds=task.retry_delay)
+    if task.timeout is not None:
+        given["execution_timeout"] = timedelta(seconds=task.timeout)
+    if task.pool is not None:
+        given["pool"] = task.pool
+    if task.description is not None:
+        given["doc_md"] = task.description
+    return given
+
+
+def _add_task(dag: DAG, plan: Plan, task: PlannedTask, declared: Mapping[str, PlannedVariable]) -> None:
+    variables = TaskVariables(plan.workflow, plan.version, task.id, tuple(task.edges), task.scope, declared)
+    operator = (
+        _sql_operator(task, task.work, dag) if isinstance(task.work, SqlWork) else _any_operator(task, task.work, dag)
+    )
+    operator.workflow_variables = variables
+    operator.workflow_condition = task.condition
+
+
+def _sql_operator(task: PlannedTask, work: SqlWork, dag: DAG) -> WorkflowSQLOperator:
+    statements = list(work.statements)
+    return WorkflowSQLOperator(
+        sql=statements[0] if len(statements) == 1 else statements,
+        conn_id=work.connection or None,
+        set_variables=work.set,
+        on_empty=work.on_empty,
+        **_common(task, dag),
+    )
+
+
+def _any_operator(task: PlannedTask, work: OperatorWork, dag: DAG) -> WorkflowTask:
+    where: Location = ("tasks", task.id, "package" if work.package else "operator")
+    cls = workflow_class(_operator_class(work.operator, where))
+    arguments = with_references(work.arguments)
+    for name, value in arguments.items():
+        if name.endswith("_callable") and isinstance(value, str):
+            arguments[name] = _import(value, (*where[:2], "arguments", name) if not work.package else where)
+    common = _common(task, dag)
+    if task.condition is not None and issubclass(cls, EmptyOperator):
+        common["on_execute_callback"] = _start_a_worker
+    _refuse_reserved(common, arguments, where)
+    try:
+        operator = cls(**arguments, **common)
+    except Exception as error:
+        dag.task_dict.pop(task.id, None)
+        raise BuildError(_refusal(cls, work, error), where) from error
+    _refuse_untemplated(operator, arguments, where)
+    assert isinstance(operator, WorkflowTask)
+    return operator
+
+
+def _start_a_worker(_: Any) -> None:
+    """An EmptyOperator with a callback is not settled by the scheduler: its condition must be evaluated."""
+
+
+def _refuse_reserved(common: Mapping[str, Any], arguments: Mapping[str, Any], where: Location) -> None:
+    taken = {
+        "retries": "retries",
+        "retry_delay": "retry_delay",
+        "execution_timeout": "timeout",
+        "pool": "pool",
+    }
+    for name in ("task_id", "trigger_rule", "dag", *(name for name in taken if name in common)):
+        if name in arguments:
+            instead = f"; use the task's key '{taken[name]}'" if name in taken else "; the workflow sets it"
+            raise BuildError(f"the argument '{name}' cannot be given here{instead}", where)
+
+
+def _refuse_untemplated(operator: BaseOperator, arguments: Mapping[str, Any], where: Location) -> None:
+    """A reference in an argument that the operator does not render would stay a text with braces."""
+    for name, value in arguments.items():
+        if name not in operator.template_fields and "{{ vars." in repr(value).replace("{{vars.", "{{ vars."):
+            raise BuildError(
+                f"the argument '{name}' of {type(operator).__name__} takes no templates, so no variable can be read "
+                f"in it; templates work in: {', '.join(sorted(operator.template_fields)) or 'none'}",
+                where,
+            )
+
+
+@cache
+def _operator_class_cached(path: str) -> type[BaseOperator]:
+    cls = _resolve(path)
+    if not (isinstance(cls, type) and issubclass(cls, BaseOperator)):
+        raise TypeError(f"'{path}' is not an operator class")
+    return cls
+
+
+def _operator_class(path: str, where: Location) -> type[BaseOperator]:
+    try:
+        return _operator_class_cached(path)
+    except Exception as error:
+        raise BuildError(_import_problem(path, error), where) from error
+
+
+def _import(path: str, where: Location) -> Any:
+    try:
+        return _resolve(path)
+    except Exception as error:
+        raise BuildError(_import_problem(path, error), where) from error
+
+
+def _resolve(path: str) -> Any:
+    module, _, name = path.rpartition(".")
+    return getattr(import_module(module), name)
+
+
+def _import_problem(path: str, error: Exception) -> str:
+    module, _, name = path.rpartition(".")
+    if isinstance(error, AttributeError):
+        known = [item for item in dir(import_module(module)) if not item.startswith("_")]
+        return f"'{module}' has no '{name}'{suggestion(name, known)}"
+    if isinstance(error, ModuleNotFoundError):
+        return f"'{path}' cannot be imported: there is no module '{error.name}'; is its package installed?"
+    return (
+        f"'{path}' cannot be imported: {type(error).__name__}: {error}"
+        if not isinstance(error, TypeError)
+        else str(error)
+    )
+
+
+def _refusal(cls: type[BaseOperator], work: OperatorWork, error: Exception) -> str:
+    owner = f" of package '{work.package}'" if work.package else ""
+    return f"{cls.__name__} refuses the arguments{owner}: {error}"
+
+
+def _add_gate(dag: DAG, gate: str, wiring: Wiring, meaning: str, group: TaskGroup | None = None) -> None:
+    operator = EmptyOperator(
+        task_id=gate,
+        trigger_rule=wiring.rule.value,
+        doc_md=f"Succeeds when {meaning}.",
+        dag=dag,
+        task_group=group,
+    )
+    operator.ui_color = _GATE_COLOR
+
+
+def _add_outcome(dag: DAG, plan: Plan) -> None:
+    assert plan.outcome is not None
+    group = TaskGroup(
+        _OUTCOME_GROUP,
+        prefix_group_id=False,
+        group_display_name="run outcome",
+        tooltip="Makes the run's state what the definition's outcome says",
+        dag=dag,
+    )
+    for gate in (plan.outcome.failed, plan.outcome.end):
+        _add_gate(dag, gate.id, gate.wiring, gate.meaning, group)
+    RunOutcomeOperator(
+        task_id=plan.outcome.outcome,
+        mode=plan.outcome.mode,
+        tasks={task.id: (task.constraint, task.edges) for task in plan.tasks},
+        decisions=tuple(decision.id for decision in plan.decisions),
+        trigger_rule=plan.outcome.wiring.rule.value,
+        retries=_DECISION_RETRIES,
+        retry_delay=timedelta(seconds=5),
+        dag=dag,
+        task_group=group,
+    )
+
+
+def _connect(dag: DAG, plan: Plan) -> None:
+    """Set both ends of every edge directly: ``set_upstream`` costs more than building the task."""
+    nodes = dag.task_dict
+    for name, wiring in plan.wirings():
+        if wiring.upstream:
+            nodes[name].upstream_task_ids.update(wiring.upstream)
+            for source in wiring.upstream:
+                nodes[source].downstream_task_ids.add(name)

@@ -1,0 +1,82 @@
+"""Plans of unchanged definitions, kept beside them in ``__pycache__`` as Python keeps its bytecode.
+
+They are trusted as much as bytecode is: whoever can write there can write the definitions. Where the folder cannot be
+written (or with ``PYTHONDONTWRITEBYTECODE``), nothing is kept; ``PYTHONPYCACHEPREFIX`` moves it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+from typing import Any
+
+from airflow_workflow_provider.compiler.plan import Plan
+from airflow_workflow_provider.compiler.plan_json import dump_plan, load_plan
+
+
+def load(path: str, packages: str) -> Plan | None:
+    """The plan of the definition at ``path`` if nothing that went into it has changed since.
+
+    ``packages`` is a fingerprint of the package files that the definition can see.
+    """
+    try:
+        with open(_place(path), "rb") as file:
+            header, _, plan = file.read().partition(b"\n")
+        stamp = json.loads(header)
+        if stamp["code"] != _code() or stamp["packages"] != packages:
+            return None
+        if any(file_stamp(name) != seen for name, seen in stamp["files"].items()):
+            return None
+        return load_plan(plan)
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
+
+
+def store(path: str, packages: str, plan: Plan, stamps: dict[str, Any]) -> None:
+    """Keep a plan; ``stamps`` are the files it was made from, as they were before they were read."""
+    if sys.dont_write_bytecode:
+        return
+    header = json.dumps({"code": _code(), "packages": packages, "files": stamps})
+    place = _place(path)
+    try:
+        os.makedirs(os.path.dirname(place), exist_ok=True)
+        with NamedTemporaryFile("w", dir=os.path.dirname(place), delete=False, encoding="utf-8") as file:
+            file.write(header + "\n" + dump_plan(plan))
+        os.replace(file.name, place)
+    except OSError:
+        return
+
+
+def file_stamp(path: str) -> list[int] | None:
+    """What tells that a file has changed; ``None`` while there is none. The change time also sees a restored mtime."""
+    try:
+        status = os.stat(path)
+    except OSError:
+        return None
+    return [status.st_mtime_ns, status.st_ctime_ns, status.st_size]
+
+
+def stamps_of(paths: Sequence[str]) -> dict[str, Any]:
+    """Stamps of some files."""
+    return {path: file_stamp(path) for path in paths}
+
+
+def _place(path: str) -> str:
+    folder, name = os.path.split(path)
+    if sys.pycache_prefix:
+        folder = os.path.join(sys.pycache_prefix, os.path.abspath(folder).lstrip(os.sep))
+        return f"{folder}{os.sep}{name}.plan"
+    return f"{folder}{os.sep}__pycache__{os.sep}{name}.plan"
+
+
+@cache
+def _code() -> str:
+    """A fingerprint of the code that reads and compiles: a plan of other code is not used."""
+    root = Path(__file__).parent.parent
+    files = sorted(path for folder in ("definitions", "compiler") for path in (root / folder).rglob("*.py"))
+    return json.dumps([[file.name, *(file_stamp(str(file)) or [])[::2]] for file in files])

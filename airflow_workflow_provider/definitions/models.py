@@ -1,0 +1,252 @@
+"""The definition language as models: what a workflow and a package may say (shared words: see docs/reference.md).
+
+Models hold what was written, in one normal form; what must hold *between* parts of a definition is checked by the
+rules. Everything is strict: ``"2"`` is no integer and ``1`` no boolean.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, datetime, timedelta
+from typing import Annotated, Any, Final, Literal, TypeAlias
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag
+from pydantic_core import PydanticCustomError
+
+from airflow_workflow_provider.definitions.durations import PATTERN, parse_duration
+
+Accept: TypeAlias = Literal["success", "failure", "completion", "skipped"]
+ConstraintKind: TypeAlias = Literal["all", "any"]
+VariableType: TypeAlias = Literal["string", "integer", "number", "boolean", "date", "datetime", "json"]
+
+WORKFLOW_NAME: Final = r"^[\w.\-]+$"
+TASK_NAME: Final = r"^[A-Za-z_][A-Za-z0-9_\-]*$"
+VARIABLE_NAME: Final = r"^[A-Za-z_][A-Za-z0-9_]*$"
+
+WorkflowName = Annotated[str, Field(pattern=WORKFLOW_NAME, max_length=250)]
+TaskName = Annotated[str, Field(pattern=TASK_NAME, max_length=200)]
+VariableName = Annotated[str, Field(pattern=VARIABLE_NAME, max_length=200)]
+DottedPath = Annotated[str, Field(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)+$")]
+
+
+def _duration(value: object) -> timedelta:
+    try:
+        return parse_duration(value)
+    except ValueError as error:
+        raise PydanticCustomError("duration", "{reason}", {"reason": str(error)}) from None
+
+
+def _start_date(value: object) -> date:
+    """A date or a date and time in ISO-8601, as text: YAML and JSON say the same."""
+    if isinstance(value, str):
+        for parse in (date.fromisoformat, datetime.fromisoformat):
+            try:
+                return parse(value)
+            except ValueError:
+                continue
+    raise PydanticCustomError(
+        "start_date", "{value} is not a date; write for example 2026-01-31", {"value": repr(value)}
+    )
+
+
+def _one_or_many(value: object) -> object:
+    return [value] if isinstance(value, str) else value
+
+
+def _edges(value: object) -> object:
+    """``a`` and ``[a, b]`` as ``{a: success, b: success}``."""
+    if isinstance(value, str):
+        return {value: ["success"]}
+    if isinstance(value, list):
+        for name in value:
+            if not isinstance(name, str):
+                raise PydanticCustomError(
+                    "edges",
+                    "{value} is not the name of a task; write a task name or {{task: outcome}}",
+                    {"value": repr(name)},
+                )
+        repeated = sorted({name for name in value if value.count(name) > 1})
+        if repeated:
+            raise PydanticCustomError(
+                "edges", "there are two edges from '{name}'; at most one is allowed", {"name": repeated[0]}
+            )
+        return {name: ["success"] for name in value}
+    return value
+
+
+def _set(value: object) -> object:
+    """``x`` as ``{x: None}``: the first column."""
+    return {value: None} if isinstance(value, str) else value
+
+
+def _variable(value: object) -> object:
+    """The short form, a default, as the long one."""
+    return value if isinstance(value, Mapping) else {"default": value}
+
+
+Duration = Annotated[
+    timedelta, BeforeValidator(_duration, json_schema_input_type=Annotated[str, Field(pattern=PATTERN)])
+]
+Accepts = Annotated[
+    list[Accept],
+    Field(min_length=1),
+    BeforeValidator(_one_or_many, json_schema_input_type=Accept | list[Accept]),
+]
+Edges = Annotated[
+    dict[str, Accepts],
+    BeforeValidator(_edges, json_schema_input_type=str | list[str] | dict[str, Accept | list[Accept]]),
+]
+Statements = Annotated[
+    list[Annotated[str, Field(min_length=1)]],
+    Field(min_length=1),
+    BeforeValidator(_one_or_many, json_schema_input_type=str | list[str]),
+]
+SetColumns = Annotated[
+    dict[VariableName, str | None],
+    Field(min_length=1),
+    BeforeValidator(_set, json_schema_input_type=VariableName | dict[VariableName, str]),
+]
+
+
+class Model(BaseModel):
+    """Base of all models: unknown keys are errors, nothing is converted silently."""
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, strict=True, populate_by_name=True, hide_input_in_errors=True
+    )
+
+
+class Variable(Model):
+    """A variable of a workflow or of a package."""
+
+    type: VariableType | None = Field(None, description="Declared type; a value that it cannot hold is an error.")
+    default: Any = Field(None, description="Value when nothing else gives one.")
+    description: str | None = Field(None, description="Shown in the trigger form.")
+    required: bool = Field(False, description="A run without a value fails before its first task starts.")
+    secret: bool = Field(False, description="Never shown, logged or stored. Not supported yet.")
+    from_: str | None = Field(
+        None, alias="from", description="Airflow Variable that holds a secret. Not supported yet."
+    )
+
+
+VariableEntry = Annotated[
+    Variable,
+    BeforeValidator(_variable, json_schema_input_type=Variable | str | int | float | bool | list[Any] | None),
+]
+Variables = dict[VariableName, VariableEntry]
+
+
+class TaskBase(Model):
+    """What every task may say."""
+
+    description: str | None = Field(None, description="Shown as the task's documentation in the Airflow UI.")
+    depends_on: Edges = Field(default_factory=dict, description="Edges: source task and the outcomes it must have.")
+    constraint: ConstraintKind = Field("all", description="Whether all edges or at least one must be satisfied.")
+    if_: str | None = Field(None, alias="if", min_length=1, description="Expression over `vars`; false skips the task.")
+    variables: dict[VariableName, Any] = Field(default_factory=dict, description="Values for this task only.")
+    retries: int | None = Field(None, ge=0, description="Attempts after the first one.")
+    retry_delay: Duration | None = Field(None, description="Pause between attempts.")
+    timeout: Duration | None = Field(None, description="A task that runs longer fails.")
+    pool: str | None = Field(None, min_length=1, description="Airflow pool.")
+    connection: str | None = Field(None, min_length=1, description="Airflow connection id.")
+
+
+class SqlTask(TaskBase):
+    """Runs SQL on a connection; `:name` is a bind parameter."""
+
+    sql: Statements = Field(description="One statement, a list, or the path of a .sql file beside the definition.")
+    set_: SetColumns | None = Field(None, alias="set", description="Variables filled from the first row.")
+    on_empty: Literal["null", "skip", "fail"] | None = Field(
+        None, description="What an empty result means: a null value (default), skipped, or failure."
+    )
+
+
+class PackageTask(TaskBase):
+    """Runs a package, with its own variable scope."""
+
+    package: TaskName = Field(description="Name of a package in the workflow's folder or below it.")
+
+
+class WorkflowTask(TaskBase):
+    """Runs another workflow and takes its outcome."""
+
+    workflow: WorkflowName = Field(description="Name of the workflow to run. Not supported yet.")
+
+
+class OperatorTask(TaskBase):
+    """Runs any Airflow operator."""
+
+    operator: DottedPath = Field(description="Dotted path of an operator class.")
+    arguments: dict[str, Any] = Field(default_factory=dict, description="Arguments of the operator.")
+
+
+TASK_KINDS: Final = ("sql", "package", "workflow", "operator")
+
+
+def _kind(value: object) -> str | None:
+    """The one key that says what the task does; none when there is not exactly one."""
+    if isinstance(value, TaskBase):
+        return next(kind for kind in TASK_KINDS if hasattr(value, kind))
+    if not isinstance(value, Mapping):
+        return None
+    kinds = [kind for kind in TASK_KINDS if kind in value]
+    return f"<{kinds[0]}>" if len(kinds) == 1 else None
+
+
+Task = Annotated[
+    Annotated[SqlTask, Tag("<sql>")]
+    | Annotated[PackageTask, Tag("<package>")]
+    | Annotated[WorkflowTask, Tag("<workflow>")]
+    | Annotated[OperatorTask, Tag("<operator>")],
+    Discriminator(_kind),
+]
+AnyTask: TypeAlias = SqlTask | PackageTask | WorkflowTask | OperatorTask
+
+
+class Defaults(Model):
+    """Values for every task that does not give its own."""
+
+    connection: str | None = Field(None, min_length=1, description="Airflow connection id of SQL tasks.")
+    retries: int | None = Field(None, ge=0, description="Attempts after the first one.")
+    retry_delay: Duration | None = Field(None, description="Pause between attempts.")
+    timeout: Duration | None = Field(None, description="A task that runs longer fails.")
+    pool: str | None = Field(None, min_length=1, description="Airflow pool.")
+
+
+class Workflow(Model):
+    """A workflow definition: `*.workflow.yaml` or `*.workflow.json`."""
+
+    workflow: WorkflowName = Field(description="Name; becomes the dag_id.")
+    description: str | None = Field(None, description="Shown in the Airflow UI.")
+    owner: str | None = Field(None, min_length=1, description="Owner of every task.")
+    tags: list[str] = Field(default_factory=list, description="Tags in the Airflow UI.")
+    schedule: str | None = Field(None, description="Cron expression or preset (@daily); none: only started by hand.")
+    schedules: Any = Field(None, description="Several schedules with time zones and variables. Not supported yet.")
+    start_date: Annotated[date, BeforeValidator(_start_date, json_schema_input_type=str)] | None = Field(
+        None, description="No run before this date (UTC unless it has an offset)."
+    )
+    catchup: bool = Field(False, description="Whether missed runs since start_date are made up for.")
+    max_active_runs: int | None = Field(None, ge=1, description="Runs at the same time; default: Airflow's setting.")
+    variables: Variables = Field(default_factory=dict, description="Workflow variables.")
+    defaults: Defaults = Field(default_factory=Defaults, description="Values for every task.")
+    outcome: Literal["strict", "handled"] = Field("strict", description="Whether a handled failure fails the run.")
+    expect: Any = Field(None, description="What must hold after the run. Not supported yet.")
+    notify: Any = Field(None, description="Who is told about the run's end. Not supported yet.")
+    tasks: dict[TaskName, Task] | None = Field(None, description="Tasks by name.")
+    phases: Any = Field(None, description="Workflows in phases, instead of tasks. Not supported yet.")
+
+
+class Run(Model):
+    """What a package does."""
+
+    operator: DottedPath = Field(description="Dotted path of an operator class.")
+    arguments: dict[str, Any] = Field(default_factory=dict, description="Arguments of the operator.")
+
+
+class Package(Model):
+    """A package definition: `*.package.yaml` or `*.package.json`."""
+
+    package: TaskName = Field(description="Name by which workflows call it.")
+    description: str | None = Field(None, description="What it does.")
+    variables: Variables = Field(default_factory=dict, description="Its own variables; a value here is used.")
+    run: Run = Field(description="The operator that does the work.")

@@ -1,0 +1,86 @@
+"""What must have happened for a task to run, as far as edges tell: used to see that two tasks exclude each other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TypeAlias
+
+from airflow_workflow_provider.definitions.definition import Definition
+from airflow_workflow_provider.definitions.outcomes import RAN, Outcome, accepted
+
+Needs: TypeAlias = "Mapping[str, frozenset[Outcome]]"
+
+
+class Reachability:
+    """Necessary outcomes per task, computed when asked for. A task maps to ``None`` when it can never run."""
+
+    def __init__(self, definition: Definition) -> None:
+        self._definition = definition
+        self._needs: dict[str, Needs | None] = {}
+
+    def needs(self, task: str) -> Needs | None:
+        """For each task that matters, the outcomes of which it must have had one for ``task`` to run."""
+        for name in self._missing(task):
+            self._needs[name] = self._of_task(name)
+        return self._needs[task]
+
+    def exclude(self, one: str, other: str) -> bool:
+        """Whether no run can have both tasks run."""
+        first, second = self.needs(one), self.needs(other)
+        return first is None or second is None or _join([first, second]) is None
+
+    def _missing(self, task: str) -> list[str]:
+        """Tasks to work out first, sources before dependants, without recursion."""
+        order: list[str] = []
+        stack, entered = [task], set(self._needs)
+        while stack:
+            name = stack[-1]
+            waiting = [s for s in self._definition.tasks[name].depends_on if s not in entered]
+            if name in entered or not waiting:
+                stack.pop()
+                if name not in entered:
+                    entered.add(name)
+                    order.append(name)
+            else:
+                stack += waiting
+        return order
+
+    def _of_task(self, name: str) -> Needs | None:
+        task = self._definition.tasks[name]
+        edges = [self._of_edge(source, accepted(words)) for source, words in task.depends_on.items()]
+        met: Needs | None
+        if not edges:
+            met = {}
+        elif task.constraint == "all":
+            met = _join(edges)
+        else:
+            met = _common([edge for edge in edges if edge is not None])
+        return None if met is None else {**met, name: RAN}
+
+    def _of_edge(self, source: str, outcomes: frozenset[Outcome]) -> Needs | None:
+        own = {source: outcomes}
+        if Outcome.SKIPPED in outcomes:
+            return own
+        before = self._needs[source]
+        return None if before is None else _join([before, own])
+
+
+def _join(facts: Iterable[Needs | None]) -> Needs | None:
+    """All of the facts at once; ``None`` when they contradict each other."""
+    joined: dict[str, frozenset[Outcome]] = {}
+    for fact in facts:
+        if fact is None:
+            return None
+        for task, outcomes in fact.items():
+            joined[task] = joined.get(task, outcomes) & outcomes
+            if not joined[task]:
+                return None
+    return joined
+
+
+def _common(facts: list[Needs]) -> Needs | None:
+    """What holds whichever of the facts holds; ``None`` when there is none."""
+    if not facts:
+        return None
+    shared = set(facts[0]).intersection(*facts[1:])
+    return {task: frozenset().union(*(fact[task] for fact in facts)) for task in shared}

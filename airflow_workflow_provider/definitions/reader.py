@@ -1,0 +1,167 @@
+"""A definition file, read, checked and joined with what it refers to. Nothing in a file makes this raise."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from airflow_workflow_provider.definitions.definition import Definition, Statement
+from airflow_workflow_provider.definitions.diagnostics import (
+    Diagnostic,
+    Finding,
+    Severity,
+    sort_key,
+    unknown_name,
+)
+from airflow_workflow_provider.definitions.document import Document, DocumentError, parse, read_text
+from airflow_workflow_provider.definitions.library import (
+    Library,
+    PackageFile,
+    definition_stem,
+    document_diagnostic,
+)
+from airflow_workflow_provider.definitions.models import Package, PackageTask, SqlTask, Workflow
+from airflow_workflow_provider.definitions.rules import check_definition, check_workflow
+from airflow_workflow_provider.definitions.sql_text import SqlTextError, split_statements
+
+_SQL_FILE: Final = re.compile(r"[^\s;]+\.sql")
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What came of reading one workflow file.
+
+    ``definition`` is ``None`` when its shape is wrong; when there are errors it is there for display only.
+    ``used_files`` are the other files that went into it (packages it calls, .sql files), whether or not they exist.
+    """
+
+    file: str
+    name: str
+    document: Document | None
+    definition: Definition | None
+    diagnostics: tuple[Diagnostic, ...]
+    used_files: tuple[str, ...] = ()
+
+    @property
+    def errors(self) -> tuple[Diagnostic, ...]:
+        """The diagnostics that keep it from being built."""
+        return tuple(diagnostic for diagnostic in self.diagnostics if diagnostic.is_error)
+
+
+def read_workflow(path: str, library: Library | None = None) -> Reading:
+    """Read the workflow at ``path``; ``library`` is where it looks for packages (its own folder by default)."""
+    library = library or Library(Path(path).parent)
+    try:
+        document = parse(read_text(Path(path)), path)
+    except DocumentError as error:
+        return Reading(path, definition_stem(path), None, None, (document_diagnostic(error, path),))
+    return read_document(document, library)
+
+
+def read_document(document: Document, library: Library) -> Reading:
+    """Check a workflow document that has been parsed."""
+    path = document.file
+    name = _name(document.data, path)
+    workflow, findings = check_workflow(document.data)
+    if workflow is None:
+        return Reading(path, name, document, None, _diagnostics(document, findings))
+    links = _Links(os.path.dirname(path), library)
+    definition = Definition(workflow, links.packages(workflow), links.statements(workflow))
+    findings = [*links.findings, *check_definition(definition)]
+    diagnostics = sorted({*_diagnostics(document, findings), *links.diagnostics}, key=sort_key)
+    return Reading(path, name, document, definition, tuple(diagnostics), tuple(links.used_files))
+
+
+def _name(data: dict[str, Any], path: str) -> str:
+    name = data.get("workflow")
+    return name if isinstance(name, str) and name else definition_stem(path)
+
+
+def _diagnostics(document: Document, findings: list[Finding]) -> tuple[Diagnostic, ...]:
+    return tuple(sorted((document.diagnostic(finding) for finding in findings), key=sort_key))
+
+
+class _Links:
+    """Follows a workflow's references to other files and notes what is wrong with them."""
+
+    def __init__(self, folder: str, library: Library) -> None:
+        self._folder = folder
+        self._library = library
+        self.findings: list[Finding] = []
+        self.diagnostics: list[Diagnostic] = []
+        self.used_files: list[str] = []
+
+    def packages(self, workflow: Workflow) -> dict[str, Package]:
+        wanted = {name: task for name, task in (workflow.tasks or {}).items() if isinstance(task, PackageTask)}
+        if not wanted:
+            return {}
+        available = self._library.packages(self._folder)
+        found: dict[str, Package] = {}
+        for name, task in wanted.items():
+            files = available.get(task.package, [])
+            self.used_files += [file.file for file in files]
+            problem = _package_problem(task.package, files, available)
+            if problem:
+                self.findings.append(Finding(("tasks", name, "package"), problem, "unknown_package"))
+            elif files[0].package is not None:
+                found[task.package] = files[0].package
+            self.diagnostics += [diagnostic for file in files for diagnostic in file.diagnostics]
+        return found
+
+    def statements(self, workflow: Workflow) -> dict[str, tuple[Statement, ...]]:
+        return {
+            name: tuple(self._task_statements(name, task))
+            for name, task in (workflow.tasks or {}).items()
+            if isinstance(task, SqlTask)
+        }
+
+    def _task_statements(self, name: str, task: SqlTask) -> Iterator[Statement]:
+        for index, text in enumerate(task.sql):
+            location = ("tasks", name, "sql", index) if len(task.sql) > 1 else ("tasks", name, "sql")
+            if _SQL_FILE.fullmatch(text.strip()):
+                yield from self._sql_file(text.strip(), location)
+            else:
+                yield Statement(text, location)
+
+    def _sql_file(self, relative: str, location: tuple[str | int, ...]) -> Iterator[Statement]:
+        path = os.path.normpath(os.path.join(self._folder, relative))
+        self.used_files.append(path)
+        if os.path.isabs(relative):
+            self.findings.append(
+                Finding(location, f"'{relative}' is absolute; give the path from the definition", "sql_file")
+            )
+            return
+        try:
+            text = read_text(Path(path))
+            statements = split_statements(text)
+        except DocumentError as error:
+            self.findings.append(Finding(location, f"'{relative}': {error.message}", "sql_file"))
+            return
+        except SqlTextError as error:
+            line = text.count("\n", 0, error.offset) + 1
+            self.findings.append(Finding(location, f"{error} ({relative}, line {line})", "sql_file"))
+            return
+        if not statements:
+            self.findings.append(Finding(location, f"'{relative}' holds no SQL statement", "sql_file"))
+        for statement in statements:
+            yield Statement(statement, location, relative)
+
+
+def _package_problem(name: str, files: list[PackageFile], available: dict[str, list[PackageFile]]) -> str | None:
+    if not files:
+        return f"{unknown_name('package', name, available)} (looked for in the workflow's folder and below)"
+    if len(files) > 1:
+        places = " and ".join(file.file for file in files)
+        return f"there are {len(files)} packages named '{name}': {places}; rename one of them"
+    if files[0].package is None:
+        return f"package '{name}' has errors; see {files[0].file}"
+    return None
+
+
+def has_errors(diagnostics: tuple[Diagnostic, ...]) -> bool:
+    """Whether any of them is an error."""
+    return any(diagnostic.severity is Severity.ERROR for diagnostic in diagnostics)

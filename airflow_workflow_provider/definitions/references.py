@@ -1,0 +1,123 @@
+"""Which variables a text reads: ``{{ vars.name }}`` in templates, ``vars.name`` in conditions."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final
+
+from airflow_workflow_provider.definitions.diagnostics import Location
+
+if TYPE_CHECKING:
+    import jinja2
+
+BUILT_INS: Final = frozenset(
+    {
+        "run_id",
+        "ds",
+        "logical_date",
+        "data_interval_start",
+        "data_interval_end",
+        "last_success_at",
+        "workflow",
+        "workflow_version",
+        "task",
+        "failed_tasks",
+    }
+)
+"""Names that every SQL text, template and condition can read; no variable may bear one."""
+
+_SIMPLE: Final = re.compile(r"\{\{-?\s*vars\.([A-Za-z_]\w*)\s*-?\}\}")
+_MARKS: Final = re.compile(r"\{\{|\{%|\{#")
+
+
+class TemplateSyntaxError(ValueError):
+    """A template or condition that cannot be parsed, in one sentence."""
+
+
+def exact_reference(text: str) -> str | None:
+    """The name when ``text`` is one reference and nothing else: such a value keeps its type."""
+    match = _SIMPLE.fullmatch(text.strip()) if "{{" in text else None
+    return match[1] if match else None
+
+
+@cache
+def template_references(text: str) -> tuple[str, ...]:
+    """Names that a template reads from ``vars``, each once, in order; ``TemplateSyntaxError`` if it is no template."""
+    if not _MARKS.search(text):
+        return ()
+    names = _SIMPLE.findall(text)
+    if len(names) != len(_MARKS.findall(text)):
+        names = list(_parsed_references(text, "template"))
+    return tuple(dict.fromkeys(names))
+
+
+@cache
+def condition_references(expression: str) -> tuple[str, ...]:
+    """Names that a condition reads from ``vars``; ``TemplateSyntaxError`` also for any name that is not ``vars``."""
+    from jinja2 import TemplateError, meta
+
+    environment = _environment()
+    try:
+        environment.compile_expression(expression)
+    except TemplateError as error:
+        raise TemplateSyntaxError(_sentence(error, "condition")) from None
+    tree = environment.parse("{{ (" + expression + ") }}")
+    others = sorted(meta.find_undeclared_variables(tree) - {"vars"})
+    if others:
+        raise TemplateSyntaxError(f"unknown name '{others[0]}' in the condition; write variables as vars.{others[0]}")
+    return tuple(dict.fromkeys(_parsed_references("{{ (" + expression + ") }}", "condition")))
+
+
+@cache
+def compile_condition(expression: str) -> Callable[[Mapping[str, Any]], bool]:
+    """A function from ``{"vars": scope}`` to the condition's truth; what is undefined in it raises."""
+    compiled = _environment().compile_expression(expression, undefined_to_none=False)
+
+    def evaluate(names: Mapping[str, Any]) -> bool:
+        return bool(compiled(**names))
+
+    return evaluate
+
+
+def texts(value: object, location: Location) -> Iterator[tuple[Location, str]]:
+    """Every text inside a value of lists and mappings, with its location."""
+    if isinstance(value, str):
+        yield location, value
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from texts(item, (*location, key))
+    elif isinstance(value, list | tuple):
+        for index, item in enumerate(value):
+            yield from texts(item, (*location, index))
+
+
+def _parsed_references(text: str, kind: str) -> Iterator[str]:
+    from jinja2 import TemplateError, nodes
+
+    try:
+        tree = _environment().parse(text)
+    except TemplateError as error:
+        raise TemplateSyntaxError(_sentence(error, kind)) from None
+    for node in tree.find_all((nodes.Getattr, nodes.Getitem)):
+        assert isinstance(node, nodes.Getattr | nodes.Getitem)
+        if isinstance(node.node, nodes.Name) and node.node.name == "vars":
+            if isinstance(node, nodes.Getattr):
+                yield node.attr
+            elif isinstance(node.arg, nodes.Const) and isinstance(node.arg.value, str):
+                yield node.arg.value
+
+
+@cache
+def _environment() -> jinja2.Environment:
+    """Sandboxed: a condition may compare values, it may not reach into Python."""
+    from jinja2 import StrictUndefined
+    from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+    return ImmutableSandboxedEnvironment(undefined=StrictUndefined, extensions=["jinja2.ext.do"])
+
+
+def _sentence(error: Exception, kind: str) -> str:
+    reason = str(getattr(error, "message", None) or error).strip().rstrip(".")
+    return f"the {kind} cannot be read: {reason}"

@@ -1,0 +1,75 @@
+"""What must hold in a definition beyond its shape: one module a rule, named as the rule is printed.
+
+A rule is a function from a ``Definition`` to its findings. Rules do not read files and do not stop at the first error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final
+
+from airflow_workflow_provider.definitions.definition import Definition
+from airflow_workflow_provider.definitions.diagnostics import Finding, Severity
+from airflow_workflow_provider.definitions.models import Package, Workflow
+from airflow_workflow_provider.definitions.rules import (
+    ambiguous_setter,
+    dead_task,
+    dependency_cycle,
+    not_supported_yet,
+    package_scope,
+    pasted_variable,
+    required_variable,
+    schedule,
+    sql_text,
+    template_text,
+    unknown_source,
+    unknown_variable,
+    variable_name,
+    variable_value,
+)
+from airflow_workflow_provider.definitions.rules.shape import validate
+
+Rule = Callable[[Definition], Iterable[Finding]]
+
+RULES: Final[tuple[Rule, ...]] = (
+    not_supported_yet.check,
+    unknown_source.check,
+    dependency_cycle.check,
+    dead_task.check,
+    variable_name.check,
+    variable_value.check,
+    sql_text.check,
+    template_text.check,
+    unknown_variable.check,
+    required_variable.check,
+    ambiguous_setter.check,
+    package_scope.check,
+    pasted_variable.check,
+    schedule.check,
+)
+
+
+def check_workflow(data: Mapping[str, Any]) -> tuple[Workflow | None, list[Finding]]:
+    """The model of a workflow document, or what is wrong with its shape."""
+    return validate(Workflow, data)
+
+
+def check_definition(definition: Definition) -> list[Finding]:
+    """What every rule says about a well-shaped definition."""
+    return [finding for rule in RULES for finding in rule(definition)]
+
+
+def check_package(data: Mapping[str, Any]) -> tuple[Package | None, list[Finding]]:
+    """The model of a package document and what the rules for packages say; no model when there is an error."""
+    package, findings = validate(Package, data)
+    if package is not None:
+        findings += [
+            *variable_name.check_names(package.variables, ("variables",)),
+            *variable_value.check_values(package.variables, ("variables",)),
+            *not_supported_yet.check_variables(package.variables, ("variables",)),
+            *template_text.check_arguments(package.run.arguments, ("run", "arguments")),
+            *package_scope.check_package_references(package),
+            *pasted_variable.check_arguments(package.run.arguments, ("run", "arguments")),
+        ]
+    broken = any(finding.severity is Severity.ERROR for finding in findings)
+    return (None if broken else package), findings

@@ -1,0 +1,147 @@
+"""shape: keys, types and values, by the models. Says what was expected in words, not in pydantic's."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from pydantic import ValidationError
+
+from airflow_workflow_provider.definitions import models
+from airflow_workflow_provider.definitions.diagnostics import Finding, Location, quoted_list, suggestion
+from airflow_workflow_provider.definitions.document import describe
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
+RULE: Final = "shape"
+
+M = TypeVar("M", bound=models.Model)
+
+_EXPECTED: Final = {
+    "string_type": "text",
+    "int_type": "an integer",
+    "int_from_float": "an integer",
+    "bool_type": "true or false",
+    "dict_type": "a mapping",
+    "list_type": "a list",
+    "model_type": "a mapping",
+    "model_attributes_type": "a mapping",
+    "float_type": "a number",
+}
+_NAME_PATTERNS: Final = {
+    models.WORKFLOW_NAME: "letters, digits, '_', '-' and '.'",
+    models.TASK_NAME: "a letter or '_', then letters, digits, '_' or '-'",
+    models.VARIABLE_NAME: "a letter or '_', then letters, digits or '_'",
+}
+_TASK_MODELS: Final[dict[str | int, type[models.Model]]] = {
+    "<sql>": models.SqlTask,
+    "<package>": models.PackageTask,
+    "<workflow>": models.WorkflowTask,
+    "<operator>": models.OperatorTask,
+}
+
+
+def validate(model: type[M], data: Mapping[str, Any]) -> tuple[M | None, list[Finding]]:
+    """``data`` as a model, or every error of its shape."""
+    try:
+        return model.model_validate(data), []
+    except ValidationError as error:
+        findings = {_finding(details, model): None for details in error.errors(include_url=False)}
+        return None, list(findings)
+
+
+def _finding(details: ErrorDetails, model: type[models.Model]) -> Finding:
+    raw = details["loc"]
+    on_key = details["type"] == "extra_forbidden" or (bool(raw) and raw[-1] == "[key]")
+    location = tuple(part for part in raw if part != "[key]" and part not in _TASK_MODELS)
+    if details["type"] == "missing":
+        location = location[:-1]
+    return Finding(location, _message(details, raw, model), RULE, on_key=on_key)
+
+
+def _message(details: ErrorDetails, raw: Location, model: type[models.Model]) -> str:
+    kind, value, context = details["type"], details.get("input"), details.get("ctx", {})
+    if kind == "missing":
+        return f"'{raw[-1]}' is missing; it is required here"
+    if kind == "extra_forbidden":
+        return _unknown_key(str(raw[-1]), raw, model)
+    if kind == "union_tag_not_found":
+        return _task_kind(value)
+    if kind == "literal_error":
+        near = (
+            suggestion(value, context["expected"].replace("'", "").replace(" or ", ", ").split(", "))
+            if isinstance(value, str)
+            else ""
+        )
+        return f"expected {context['expected']}, got {describe(value)}{near}"
+    if kind == "string_pattern_mismatch":
+        return _bad_name(context["pattern"], value)
+    if kind in ("too_short", "string_too_short"):
+        return "this is empty; give at least one value"
+    if kind == "string_too_long":
+        return f"a name has {context['max_length']} characters at most, this one has {len(str(value))}"
+    if kind == "greater_than_equal":
+        return f"expected {context['ge']} or more, got {value}"
+    if kind in _EXPECTED:
+        return f"expected {_expected(kind, raw)}, got {describe(value)}"
+    return str(details["msg"])
+
+
+def _expected(kind: str, raw: Location) -> str:
+    """Fields with a short form say it."""
+    short_forms = {
+        "depends_on": "a task name, a list of task names or a mapping of task: outcome",
+        "sql": "a statement, a list of statements or the path of a .sql file",
+        "set": "a variable name or a mapping of variable: column",
+    }
+    if raw and kind in ("list_type", "dict_type", "model_type"):
+        if raw[-1] in short_forms:
+            return short_forms[str(raw[-1])]
+        if len(raw) > 1 and raw[-2] == "depends_on":
+            return "an outcome (success, failure, completion, skipped) or a list of them"
+    return _EXPECTED[kind]
+
+
+def _bad_name(pattern: str, value: object) -> str:
+    if pattern in _NAME_PATTERNS:
+        return f"'{value}' is not a valid name; expected {_NAME_PATTERNS[pattern]}"
+    return f"'{value}' is not a dotted path; write for example package.module.Name"
+
+
+def _task_kind(value: object) -> str:
+    if not isinstance(value, Mapping):
+        return f"expected a mapping that describes the task, got {describe(value)}"
+    given = [kind for kind in models.TASK_KINDS if kind in value]
+    if given:
+        return f"a task does one thing, but this one has {quoted_list(given)}; keep one of them"
+    misspelt = next(
+        (
+            f"; did you mean '{kind}' for '{key}'?"
+            for key in value
+            for kind in models.TASK_KINDS
+            if suggestion(str(key), [kind])
+        ),
+        "",
+    )
+    return f"a task needs exactly one of {quoted_list(models.TASK_KINDS)}{misspelt}"
+
+
+def _unknown_key(key: str, raw: Location, model: type[models.Model]) -> str:
+    known = _known_keys(raw[:-1], model)
+    hint = suggestion(key, known) or f"; known here: {quoted_list(known, limit=20)}"
+    return f"unknown key '{key}'{hint}"
+
+
+def _known_keys(parents: Location, model: type[models.Model]) -> list[str]:
+    owner: type[models.Model] = model
+    for part in parents:
+        if part in _TASK_MODELS:
+            owner = _TASK_MODELS[part]
+    if parents and parents[-1] not in _TASK_MODELS:
+        nested: dict[str, type[models.Model]] = {"defaults": models.Defaults, "run": models.Run}
+        if len(parents) == 1 and parents[0] in nested:
+            owner = nested[str(parents[0])]
+        elif parents[0] == "variables":
+            owner = models.Variable
+    return [field.alias or name for name, field in owner.model_fields.items()]

@@ -1,0 +1,196 @@
+"""Values of variables and their declared types: what a type can hold, and how it looks as JSON."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Mapping
+from datetime import date, datetime, timezone
+from decimal import Decimal, InvalidOperation
+from typing import Any, Final
+from uuid import UUID
+
+
+class ValueTypeError(ValueError):
+    """A value that a declared type cannot hold; the text names variable, type and value."""
+
+
+_EXPECTED: Final = {
+    "string": "text",
+    "integer": "a whole number",
+    "number": "a number",
+    "boolean": "true or false",
+    "date": "a date such as 2026-01-31",
+    "datetime": "a date and time such as 2026-01-31T08:00:00Z",
+    "json": "a value that JSON can hold",
+}
+
+
+def coerce(value: Any, declared: str | None, name: str) -> Any:
+    """``value`` as the declared type holds it, exactly; ``None`` and undeclared types pass unchanged.
+
+    Accepted besides the type itself: numbers and dates written as text (forms and ``conf`` have only text),
+    0 and 1 for booleans (databases without a boolean type), midnight for a date, ISO text for dates.
+    Raises ``ValueTypeError`` rather than losing a digit, a zone or a fraction.
+    """
+    if value is None or declared is None:
+        return value
+    try:
+        return _CONVERT[declared](value)
+    except (ValueError, TypeError, InvalidOperation, OverflowError):
+        shown = repr(value) if len(repr(value)) <= 80 else repr(value)[:77] + "…"
+        raise ValueTypeError(
+            f"variable '{name}' is declared {declared} and cannot hold {shown}; expected {_EXPECTED[declared]}"
+        ) from None
+
+
+def _string(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, UUID):
+        return str(value)
+    raise TypeError
+
+
+def _integer(value: Any) -> int:
+    if isinstance(value, bool):
+        raise TypeError
+    if isinstance(value, int):
+        return value
+    if isinstance(value, str):
+        return int(value.strip()) if "_" not in value else _refuse()
+    if isinstance(value, Decimal | float) and value == int(value):
+        return int(value)
+    raise TypeError
+
+
+def _number(value: Any) -> int | float | Decimal:
+    if isinstance(value, bool):
+        raise TypeError
+    if isinstance(value, str):
+        number = Decimal(value.strip()) if "_" not in value else _refuse()
+        return _finite(int(number) if _is_integer_text(value) else number)
+    if isinstance(value, int | float | Decimal):
+        return _finite(value)
+    raise TypeError
+
+
+def _is_integer_text(text: str) -> bool:
+    return text.strip().lstrip("+-").isdigit()
+
+
+def _finite(number: int | float | Decimal) -> int | float | Decimal:
+    return number if math.isfinite(number) else _refuse()
+
+
+def _boolean(value: Any) -> bool:
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, int) and value in (0, 1):
+        return bool(value)
+    if isinstance(value, str) and value.strip().lower() in ("true", "false"):
+        return value.strip().lower() == "true"
+    raise TypeError
+
+
+def _date(value: Any) -> date:
+    if isinstance(value, datetime):
+        midnight = not (value.hour or value.minute or value.second or value.microsecond)
+        return value.date() if midnight else _refuse()
+    if isinstance(value, date):
+        return value
+    if isinstance(value, str):
+        text = value.strip()
+        return date.fromisoformat(text) if len(text) == 10 else _date(datetime.fromisoformat(text))
+    raise TypeError
+
+
+def _datetime(value: Any) -> datetime:
+    """Without an offset it is UTC; with one it is the same instant, in UTC."""
+    if isinstance(value, str):
+        text = value.strip()
+        value = datetime.fromisoformat(text.removesuffix("Z") + "+00:00" if text.endswith("Z") else text)
+    elif isinstance(value, date) and not isinstance(value, datetime):
+        value = datetime(value.year, value.month, value.day)
+    if not isinstance(value, datetime):
+        raise TypeError
+    return value.replace(tzinfo=timezone.utc) if value.tzinfo is None else value.astimezone(timezone.utc)
+
+
+def _json(value: Any) -> Any:
+    """Lists and mappings as they are; text that holds JSON, as databases without a JSON type return it, is read."""
+    if isinstance(value, str):
+        try:
+            return json.loads(value, parse_float=Decimal, parse_constant=_refuse)
+        except json.JSONDecodeError:
+            return value
+    if isinstance(value, list | tuple):
+        return [_json_item(item) for item in value]
+    if isinstance(value, Mapping):
+        return {str(key): _json_item(item) for key, item in value.items()}
+    if isinstance(value, bool | int | float | Decimal):
+        return value
+    raise TypeError
+
+
+def _json_item(value: Any) -> Any:
+    return value if value is None or isinstance(value, str) else _json(value)
+
+
+def _refuse(*_: Any) -> Any:
+    raise ValueError
+
+
+_CONVERT: Final = {
+    "string": _string,
+    "integer": _integer,
+    "number": _number,
+    "boolean": _boolean,
+    "date": _date,
+    "datetime": _datetime,
+    "json": _json,
+}
+
+
+def to_json(value: Any) -> Any:
+    """A value as XCom keeps it: plain where JSON has the type, ``{"type": …, "value": …}`` where it does not.
+
+    ``from_json`` gives back an equal value of the same type. Raises ``TypeError`` for a value of another type.
+    """
+    if value is None or isinstance(value, bool | int | str):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else {"type": "float", "value": repr(value)}
+    if isinstance(value, Decimal):
+        return {"type": "decimal", "value": str(value)}
+    if isinstance(value, datetime):
+        return {"type": "datetime", "value": value.isoformat()}
+    if isinstance(value, date):
+        return {"type": "date", "value": value.isoformat()}
+    if isinstance(value, UUID):
+        return str(value)
+    if isinstance(value, list | tuple):
+        return [to_json(item) for item in value]
+    if isinstance(value, Mapping):
+        return {"type": "json", "value": {str(key): to_json(item) for key, item in value.items()}}
+    raise TypeError(
+        f"a value of type {type(value).__name__} cannot be kept in a variable; select text or a number instead"
+    )
+
+
+def from_json(value: Any) -> Any:
+    """The value that ``to_json`` was given."""
+    if isinstance(value, list):
+        return [from_json(item) for item in value]
+    if not isinstance(value, Mapping):
+        return value
+    inner = value["value"]
+    if value["type"] == "json":
+        return {key: from_json(item) for key, item in inner.items()}
+    readers: dict[str, Callable[[str], Any]] = {
+        "decimal": Decimal,
+        "datetime": datetime.fromisoformat,
+        "date": date.fromisoformat,
+        "float": float,
+    }
+    return readers[value["type"]](inner)

@@ -1,0 +1,130 @@
+"""SQL tasks: statements with bind parameters on any DB-API connection, whose first row can set variables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.common.sql.operators.sql import SQLExecuteQueryOperator
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+
+from airflow_workflow_provider.definitions.sql_text import SqlTextError, find_bind_parameters
+from airflow_workflow_provider.definitions.values import ValueTypeError, coerce
+from airflow_workflow_provider.exceptions import VariableError
+from airflow_workflow_provider.operators.binding import BindValueError, driver_of, prepare
+from airflow_workflow_provider.operators.variables import RunVariables, push_variable
+from airflow_workflow_provider.operators.workflow_task import WorkflowTask
+
+if TYPE_CHECKING:
+    import jinja2
+    from airflow.sdk import Context
+
+
+class WorkflowSQLOperator(WorkflowTask, SQLExecuteQueryOperator):
+    """Run statements in order, in one transaction of one connection; ``:name`` is bound, never pasted.
+
+    :param sql: statements, as the definition has them; templates are not filled in them
+    :param set_variables: variable → column of the last statement's first row (``None``: its first column)
+    :param on_empty: what no row means: ``null`` (the variables are null), ``skip`` or ``fail``
+    """
+
+    custom_operator_name = "SQL"
+    template_fields: Sequence[str] = ("conn_id", "sql", "parameters")
+
+    def __init__(
+        self,
+        *,
+        sql: str | list[str],
+        set_variables: Mapping[str, str | None] | None = None,
+        on_empty: str = "null",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(sql=sql, **kwargs)
+        self.set_variables = set_variables or {}
+        self.on_empty = on_empty
+
+    def render_template_fields(self, context: Context, jinja_env: jinja2.Environment | None = None) -> None:
+        """Look up the values of all bind parameters; they are what *Rendered Templates* shows beside the SQL."""
+        variables = RunVariables(self.workflow_variables, context)
+        self.check_condition(variables)
+        names = {p.name for statement in self._statements for p in find_bind_parameters(statement)}
+        self.parameters = {name: _bindable(variables.own(name)) for name in sorted(names)}
+
+    @property
+    def _statements(self) -> list[str]:
+        return [self.sql] if isinstance(self.sql, str) else list(self.sql)
+
+    def execute(self, context: Context) -> None:
+        """Run the statements, commit, then set the variables."""
+        hook = self.get_db_hook()
+        assert isinstance(self.parameters, Mapping)
+        with closing(hook.get_conn()) as connection:
+            prepare(connection)
+            driver = driver_of(hook, connection)
+            if hook.supports_autocommit:
+                hook.set_autocommit(connection, self.autocommit)
+            with closing(connection.cursor()) as cursor:
+                for statement in self._statements:
+                    self.log.info("Executing: %s", statement)
+                    try:
+                        text, values = driver.bind(statement, self.parameters)
+                    except (SqlTextError, BindValueError) as error:
+                        raise AirflowFailException(str(error)) from None
+                    cursor.execute(text, values) if values else cursor.execute(text)
+                    self.log.info("Rows: %s", cursor.rowcount)
+                row = self._first_row(cursor) if self.set_variables else None
+            if not hook.get_autocommit(connection):
+                connection.commit()
+        if self.set_variables:
+            self._set(context, row)
+
+    def _first_row(self, cursor: Any) -> dict[str, Any] | None:
+        """The last statement's first row by column name; ``None`` when it has no row."""
+        if cursor.description is None:
+            raise AirflowFailException(
+                "the last statement returns no rows, so nothing can be set from it; end with a SELECT"
+            )
+        row = cursor.fetchone()
+        columns = [column[0] for column in cursor.description]
+        cursor.fetchall()  # some drivers refuse to commit while rows are waiting
+        return None if row is None else dict(zip(columns, row, strict=True))
+
+    def _set(self, context: Context, row: dict[str, Any] | None) -> None:
+        if row is None and self.on_empty == "skip":
+            raise AirflowSkipException("the query returned no row (on_empty: skip)")
+        if row is None and self.on_empty == "fail":
+            raise AirflowFailException("the query returned no row (on_empty: fail)")
+        values = {name: self._value(name, column, row) for name, column in self.set_variables.items()}
+        for name, value in values.items():
+            push_variable(context, name, value)
+            self.log.info("Set variable %s", name)
+
+    def _value(self, name: str, column: str | None, row: dict[str, Any] | None) -> Any:
+        if row is None:
+            return None
+        declared = self.workflow_variables.declared.get(name)
+        value = _column(row, column, name)
+        try:
+            return coerce(value, declared.type if declared else None, name)
+        except ValueTypeError as error:
+            raise AirflowFailException(str(error)) from None
+
+
+def _column(row: dict[str, Any], column: str | None, variable: str) -> Any:
+    """A column by name, upper or lower case as the database likes it; without a name the first."""
+    if column is None:
+        return next(iter(row.values()))
+    if column in row:
+        return row[column]
+    for name, value in row.items():
+        if name.lower() == column.lower():
+            return value
+    raise VariableError(f"variable '{variable}' is set from column '{column}', but the query returned {', '.join(row)}")
+
+
+def _bindable(value: Any) -> Any:
+    """A list of task names reads as text in SQL; other lists and mappings are bound as JSON."""
+    if isinstance(value, list) and all(isinstance(item, str) for item in value):
+        return ", ".join(value)
+    return value

@@ -1,0 +1,174 @@
+"""Variables of a running task: where each value comes from, in the order that docs/semantics.md gives."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from airflow_workflow_provider.compiler.plan import PlannedVariable, Scope
+from airflow_workflow_provider.definitions.diagnostics import unknown_name
+from airflow_workflow_provider.definitions.references import BUILT_INS, exact_reference
+from airflow_workflow_provider.definitions.values import ValueTypeError, coerce, from_json, to_json
+from airflow_workflow_provider.exceptions import VariableError
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+
+@dataclass(frozen=True, slots=True)
+class TaskVariables:
+    """What a task knows of its variables before it runs; plain data of the plan."""
+
+    workflow: str
+    version: str
+    task: str
+    sources: tuple[str, ...] = ()
+    scope: Scope = field(default_factory=Scope)
+    declared: Mapping[str, PlannedVariable] = field(default_factory=dict)
+
+
+class RunVariables:
+    """The values for one attempt of one task, each looked up when it is first read."""
+
+    def __init__(self, task: TaskVariables, context: Context) -> None:
+        self._task = task
+        self._context = context
+        self._package = None if task.scope.package is None else {v.name: v for v in task.scope.package}
+        self._from_workflow: dict[str, Any] = {}
+
+    def own(self, name: str) -> Any:
+        """The value that the task's SQL, arguments or package see."""
+        if name in BUILT_INS:
+            return self._built_in(name)
+        if self._package is not None and name not in self._package:
+            raise VariableError(unknown_name("variable", name, {*self._package, *BUILT_INS}))
+        declared = (self._package or self._task.declared).get(name)
+        value = self._own_value(name, declared)
+        if self._package is None:
+            return self._as_declared(name, value, declared)
+        value = self._as_declared(name, value, declared)
+        if value is None and declared is not None and declared.required:
+            raise VariableError(
+                f"variable '{name}' is required by the package and has no value; give it one in 'variables' of the "
+                "task or of the workflow, or when starting the run"
+            )
+        return value
+
+    def _own_value(self, name: str, declared: PlannedVariable | None) -> Any:
+        if name in self._task.scope.given:
+            return self.render(self._task.scope.given[name])
+        if self._package is not None and declared is not None and declared.default is not None:
+            return declared.default
+        if self._package is not None and name not in self._task.declared and name not in self._task.scope.setters:
+            return None
+        return self.workflow(name)
+
+    def workflow(self, name: str) -> Any:
+        """The value that the workflow has for the task: set upstream, given to the run, or the default."""
+        if name in BUILT_INS:
+            return self._built_in(name)
+        if name not in self._from_workflow:
+            self._from_workflow[name] = self._workflow_value(name)
+        return self._from_workflow[name]
+
+    def _workflow_value(self, name: str) -> Any:
+        declared = self._task.declared.get(name)
+        for setter in self._task.scope.setters.get(name, ()):
+            if self._states.get(setter) == "success":
+                pulled = self._context["ti"].xcom_pull(task_ids=setter, key=name, map_indexes=-1)
+                return self._as_declared(name, from_json(pulled), declared)
+        if declared is None:
+            if name not in self._task.scope.setters:
+                raise VariableError(unknown_name("variable", name, {*self._task.declared, *BUILT_INS}))
+            return None
+        given = self._context["dag_run"].conf or {}
+        value = self._as_declared(name, given.get(name, declared.default), declared)
+        if value is None and declared.required:
+            raise VariableError(f"variable '{name}' is required and has no value; give it one when starting the run")
+        return value
+
+    def _as_declared(self, name: str, value: Any, declared: PlannedVariable | None) -> Any:
+        try:
+            return coerce(value, declared.type if declared else None, name)
+        except ValueTypeError as error:
+            raise VariableError(str(error)) from None
+
+    def render(self, value: Any) -> Any:
+        """A value given on the task, with its templates filled from the workflow's variables."""
+        if isinstance(value, str):
+            name = exact_reference(value)
+            if name is not None:
+                return self.workflow(name)
+            if "{" not in value:
+                return value
+            environment = self._context["task"].get_template_env()
+            names = {**self._context, "vars": VariablesView(self.workflow)}
+            return environment.from_string(value).render(names)
+        if isinstance(value, list):
+            return [self.render(item) for item in value]
+        if isinstance(value, Mapping):
+            return {key: self.render(item) for key, item in value.items()}
+        return value
+
+    @cached_property
+    def _states(self) -> Mapping[str, str]:
+        """States of the tasks that matter here: direct sources and setters, asked for once."""
+        setters = {setter for names in self._task.scope.setters.values() for setter in names}
+        return task_states(self._context, sorted({*self._task.sources, *setters}))
+
+    def _built_in(self, name: str) -> Any:
+        context: Any = self._context
+        if name == "workflow":
+            return self._task.workflow
+        if name == "workflow_version":
+            return self._task.version
+        if name == "task":
+            return self._task.task
+        if name == "failed_tasks":
+            return [source for source in self._task.sources if self._states.get(source) == "failed"]
+        if name == "last_success_at":
+            return context.get("prev_start_date_success")
+        if name == "ds" and context.get("logical_date") is None:
+            return context["dag_run"].run_after.strftime("%Y-%m-%d")
+        return context.get(name)
+
+
+class VariablesView(Mapping[str, Any]):
+    """``vars`` in templates and conditions: ``vars.name`` and ``vars["name"]``."""
+
+    def __init__(self, read: Any) -> None:
+        self._read = read
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return self._read(name)
+
+    def __getitem__(self, name: str) -> Any:
+        return self._read(name)
+
+    def __iter__(self) -> Iterator[str]:
+        raise TypeError("vars cannot be listed; read a variable as vars.name")
+
+    def __len__(self) -> int:
+        raise TypeError("vars cannot be counted; read a variable as vars.name")
+
+
+def task_states(context: Context, tasks: list[str]) -> dict[str, str]:
+    """Airflow states of tasks of this run, by task id; tasks that have no state yet are missing."""
+    if not tasks:
+        return {}
+    ti, run_id = context["ti"], context["run_id"]
+    states = ti.get_task_states(dag_id=ti.dag_id, task_ids=tasks, run_ids=[run_id])
+    return {task: str(getattr(state, "value", state)) for task, state in states.get(run_id, {}).items() if state}
+
+
+def push_variable(context: Context, name: str, value: Any) -> None:
+    """Keep a value that a task sets under its name, on the task's XCom tab."""
+    try:
+        encoded = to_json(value)
+    except TypeError as error:
+        raise VariableError(f"variable '{name}': {error}") from None
+    context["ti"].xcom_push(key=name, value=encoded)

@@ -1,0 +1,123 @@
+"""What every task of a workflow adds to its operator: its condition and the variables its templates read."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from functools import cache
+from types import new_class
+from typing import TYPE_CHECKING, Any, Final
+
+from airflow.sdk.exceptions import AirflowSkipException
+
+from airflow_workflow_provider.definitions.references import compile_condition, exact_reference
+from airflow_workflow_provider.exceptions import ConditionError, VariableError
+from airflow_workflow_provider.operators.variables import RunVariables, TaskVariables, VariablesView
+
+if TYPE_CHECKING:
+    import jinja2
+    from airflow.sdk import BaseOperator, Context
+
+_ENVIRONMENTS: Final = re.compile(r"(^|_)(env|environment|env_vars)$")
+
+
+# To the type checker the mixin is an operator; at run time it must come before any operator's class.
+if TYPE_CHECKING:
+    _Base = BaseOperator
+else:
+    _Base = object
+
+
+class WorkflowTask(_Base):
+    """Mixed into an operator's class; ``workflow_variables`` and ``workflow_condition`` are set by the DAG builder."""
+
+    workflow_variables: TaskVariables
+    workflow_condition: str | None = None
+
+    def render_template_fields(self, context: Context, jinja_env: jinja2.Environment | None = None) -> None:
+        """Decide the condition, then fill templates, where ``vars`` is the task's own scope.
+
+        The condition comes first, so that a task that does not run reads nothing.
+        """
+        variables = RunVariables(self.workflow_variables, context)
+        self.check_condition(variables)
+        context["vars"] = VariablesView(variables.own)  # type: ignore[typeddict-unknown-key]
+        super().render_template_fields(context, jinja_env)
+
+    def check_condition(self, variables: RunVariables) -> None:
+        """Skip the task when its ``if:`` is false; an error in it is a failure."""
+        if self.workflow_condition is None:
+            return
+        try:
+            holds = compile_condition(self.workflow_condition)({"vars": VariablesView(variables.workflow)})
+        except VariableError:
+            raise
+        except Exception as error:
+            raise ConditionError(f"'if: {self.workflow_condition}' cannot be evaluated: {error}") from error
+        if not holds:
+            raise AirflowSkipException(f"the condition '{self.workflow_condition}' is false")
+
+
+@cache
+def workflow_class(operator: type[BaseOperator]) -> type[BaseOperator]:
+    """The operator's class with ``WorkflowTask`` mixed in, under its own name."""
+    if issubclass(operator, WorkflowTask):
+        return operator
+    named = {"__module__": operator.__module__, "__doc__": operator.__doc__}
+    bases = (WorkflowTask, operator)
+    mixed: type[BaseOperator] = new_class(operator.__name__, bases, {}, lambda body: body.update(named))
+    return mixed
+
+
+class VariableReference:
+    """An argument that is exactly one variable: it is replaced by the value, not by its text."""
+
+    def __init__(self, name: str, *, as_text: bool = False) -> None:
+        self.name = name
+        self.as_text = as_text
+
+    def resolve(self, context: Mapping[str, Any]) -> Any:
+        """The value in the scope of the running task (Airflow calls this when it renders templates)."""
+        value = context["vars"][self.name]
+        return _text(value) if self.as_text else value
+
+    def __repr__(self) -> str:
+        return f"{{{{ vars.{self.name} }}}}"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, VariableReference) and repr(self) == repr(other)
+
+    def __hash__(self) -> int:
+        return hash(self.name)
+
+
+def with_references(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Arguments with every value that is exactly one reference replaced by a ``VariableReference``.
+
+    Inside an environment (``env``, ``environment``, ``env_vars``) values become text, as processes only know text.
+    """
+    return {
+        name: _with_references(value, as_text=bool(_ENVIRONMENTS.search(name))) for name, value in arguments.items()
+    }
+
+
+def _with_references(value: Any, *, as_text: bool) -> Any:
+    if isinstance(value, str):
+        name = exact_reference(value)
+        return value if name is None else VariableReference(name, as_text=as_text)
+    if isinstance(value, list):
+        return [_with_references(item, as_text=as_text) for item in value]
+    if isinstance(value, Mapping):
+        return {key: _with_references(item, as_text=as_text) for key, item in value.items()}
+    return value
+
+
+def _text(value: Any) -> str:
+    """How a value looks in an environment: null is empty, booleans and dates as YAML writes them."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, list):
+        return ",".join(_text(item) for item in value)
+    return value.isoformat() if hasattr(value, "isoformat") else str(value)

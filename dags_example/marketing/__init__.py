@@ -1,0 +1,1 @@
+"""What the example packages do: small steps on the campaign database."""

@@ -1,0 +1,1 @@
+"""Developers' programs; not part of the installed package."""

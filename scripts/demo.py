@@ -1,0 +1,439 @@
+"""Run the campaign workflow in a real local Airflow and show what happened (`make demo`, `make ui`).
+
+Three runs of dags_example/campaign_launch.workflow.yaml on an embedded SQLite database: one with a campaign to
+launch, one without, one in which a step fails. After each: what ran, what was skipped and why, the variables, the
+rows it changed. Exit code 1 when anything is not as it should be.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import signal
+import sqlite3
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+
+from airflow_workflow_provider import read_workflow
+from airflow_workflow_provider.definitions.definition import Definition
+from airflow_workflow_provider.definitions.models import SqlTask
+from airflow_workflow_provider.definitions.outcomes import Outcome
+from airflow_workflow_provider.definitions.values import from_json
+from airflow_workflow_provider.semantics import decide
+from dags_example.marketing import data
+from scripts.local_airflow import LocalAirflow, LocalAirflowError, TaskInstance, XCom
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+ROOT: Final = Path(__file__).resolve().parent.parent
+EXAMPLES: Final = ROOT / "dags_example"
+WORKFLOW: Final = "campaign_launch"
+RUN_DEADLINE: Final = 300.0
+PARSE_SECONDS: Final = 10
+WIDTH_WITHOUT_TERMINAL: Final = 120
+ROWS_SHOWN: Final = 3
+CELL_WIDTH: Final = 60
+OUTCOMES: Final = {
+    "success": Outcome.SUCCESS,
+    "failed": Outcome.FAILURE,
+    "skipped": Outcome.SKIPPED,
+    "upstream_failed": Outcome.SKIPPED,
+    "removed": Outcome.SKIPPED,
+}
+STYLES: Final = {Outcome.SUCCESS: "green", Outcome.FAILURE: "red", Outcome.SKIPPED: "dim"}
+ENDED: Final = {Outcome.SUCCESS: "ran", Outcome.FAILURE: "failed", Outcome.SKIPPED: "skipped"}
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """One run of the demo and what must come of it; ``changed``: how many rows of each table differ after."""
+
+    title: str
+    conf: Mapping[str, Any]
+    state: str
+    ran: frozenset[str]
+    failed: frozenset[str]
+    changed: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class TableChange:
+    """What a run did to one table; ``changed``: a row's key to the columns that differ, (before, after)."""
+
+    table: str
+    added: Sequence[Mapping[str, Any]]
+    removed: Sequence[Mapping[str, Any]]
+    changed: Mapping[tuple[Any, ...], Mapping[str, tuple[Any, Any]]]
+
+    @property
+    def rows(self) -> int:
+        """How many rows differ."""
+        return len(self.added) + len(self.removed) + len(self.changed)
+
+
+Rows = dict[tuple[Any, ...], dict[str, Any]]
+Snapshot = dict[str, Rows]
+
+LAUNCHED: Final = (
+    "find_campaign",
+    "read_campaign",
+    "bootstrap_tables",
+    "update_banners",
+    "update_services",
+    "warm_cache",
+    "send_notifications",
+    "record_delivery",
+    "mark_launched",
+    "tell_team",
+)
+CLOSED: Final = ("find_expired", "aggregate_metrics", "close_campaign")
+RECOVERED: Final = (
+    "find_campaign",
+    "read_campaign",
+    "bootstrap_tables",
+    "update_services",
+    "mark_failed",
+    "roll_back",
+    "tell_team",
+)
+# The numbers of rows follow from the data, which is the same on every machine: see marketing/data.py.
+SCENARIOS: Final = (
+    Scenario(
+        title="a campaign starts today (region EU)",
+        conf={},
+        state="success",
+        ran=frozenset({*LAUNCHED, *CLOSED}),
+        failed=frozenset(),
+        changed={},
+    ),
+    Scenario(
+        title="no campaign starts today (region APAC, given to the run)",
+        conf={"region": "APAC"},
+        state="success",
+        ran=frozenset({"no_campaign", *CLOSED}),
+        failed=frozenset(),
+        changed={"campaigns": 1, "campaign_metrics": 1, "campaign_events": 1},
+    ),
+    Scenario(
+        title="a step fails (region US, on a page that has no banner)",
+        conf={"region": "US", "landing_page": "storefront"},
+        state="failed",
+        ran=frozenset(RECOVERED),
+        failed=frozenset({"update_banners"}),
+        changed={"campaigns": 1, "campaign_events": 2},
+    ),
+)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the demo; 0 if everything came out as it should."""
+    options = parse_arguments(arguments)
+    signal.signal(signal.SIGTERM, _interrupt)
+    console = Console(width=None if sys.stdout.isatty() else WIDTH_WITHOUT_TERMINAL, highlight=False)
+    try:
+        with demo_home(keep=options.keep, console=console) as home:
+            return Demo(console, home).run(stay=options.ui)
+    except KeyboardInterrupt:
+        console.print("Stopped.")
+        return 130
+    except LocalAirflowError as error:
+        console.print(str(error), style="red", markup=False)
+        return 1
+
+
+def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
+    """The command line's options."""
+    parser = argparse.ArgumentParser(prog="demo", description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--ui", action="store_true", help="leave Airflow up afterwards, until Ctrl-C")
+    parser.add_argument("--keep", action="store_true", help="keep the folder with Airflow's home and the database")
+    return parser.parse_args(arguments)
+
+
+def _interrupt(_signal: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+@contextmanager
+def demo_home(*, keep: bool, console: Console) -> Iterator[Path]:
+    """A temporary folder for everything the demo writes."""
+    home = Path(tempfile.mkdtemp(prefix="workflow-demo-"))
+    try:
+        yield home
+    finally:
+        if keep:
+            console.print(f"Kept: {home}")
+        else:
+            shutil.rmtree(home, ignore_errors=True)
+
+
+class Demo:
+    """The demo's runs, one after the other, on one Airflow and one campaign database."""
+
+    def __init__(self, console: Console, home: Path) -> None:
+        self.console = console
+        self.home = home
+        self.database = home / "campaigns.db"
+        self.today = datetime.now(timezone.utc).date()
+        self.definition = read_definition(EXAMPLES / f"{WORKFLOW}.workflow.yaml")
+        self.started = time.monotonic()
+
+    def run(self, *, stay: bool) -> int:
+        """All scenarios; then, with ``stay``, serve until interrupted."""
+        with closing(sqlite3.connect(self.database)) as connection:
+            data.install(connection, self.today)
+        self.say(f"Campaign database filled: {self.database}")
+        self.say("Starting Airflow (API server, scheduler, dag processor, triggerer); this takes most of the time")
+        with LocalAirflow(
+            EXAMPLES,
+            home=self.home / "airflow",
+            env={
+                "AIRFLOW_CONN_MARKETING_DB": connection_json(self.database),
+                # Only the demo's own runs: the workflow's schedule would add one as soon as it is unpaused.
+                "AIRFLOW__SCHEDULER__USE_JOB_SCHEDULE": "False",
+                "PYTHONPATH": python_path(),
+            },
+            parse_interval=PARSE_SECONDS,
+            progress=lambda component: self.say(f"  {component} is up"),
+        ) as airflow:
+            self.say(f"Airflow is at {airflow.url}")
+            airflow.wait_for_dag(WORKFLOW)
+            problems = [
+                f"{scenario.title}: {problem}"
+                for number, scenario in enumerate(SCENARIOS)
+                for problem in self.play(airflow, scenario, number)
+            ]
+            self.summary(problems)
+            if stay:
+                self.console.print(f"\nAirflow stays up at [bold]{airflow.url}[/bold]; Ctrl-C here stops it.")
+                airflow.wait()
+        return 1 if problems else 0
+
+    def play(self, airflow: LocalAirflow, scenario: Scenario, number: int) -> list[str]:
+        """One run, shown; what was not as expected."""
+        self.console.print()
+        self.console.rule(f"[bold]{scenario.title}")
+        before = snapshot(self.database)
+        # A minute apart, on the day of the data even if midnight passes meanwhile.
+        moment = datetime(self.today.year, self.today.month, self.today.day, tzinfo=timezone.utc)
+        run_id = airflow.trigger(WORKFLOW, scenario.conf, logical_date=moment + timedelta(minutes=number))
+        state = self.follow(airflow, run_id)
+        tasks = {task.task_id: task for task in airflow.task_instances(WORKFLOW, run_id)}
+        xcoms = airflow.xcoms(WORKFLOW, run_id)
+        outcomes = {name: OUTCOMES.get(str(tasks[name].state), Outcome.SKIPPED) for name in self.definition.order}
+        changes = compare(before, snapshot(self.database))
+        self.console.print(self.task_table(tasks, outcomes))
+        self.console.print(self.variable_table(scenario.conf, xcoms))
+        self.console.print(change_table(changes))
+        reason = next((str(x.value) for x in xcoms if x.task_id == "workflow.outcome" and x.key == "reason"), "")
+        self.console.print(f"The run's state is [bold]{state}[/bold]{': ' + reason if reason else ''}")
+        return unexpected(scenario, state, outcomes, changes)
+
+    def follow(self, airflow: LocalAirflow, run_id: str) -> str:
+        """Show the tasks while the run goes on; its state at the end."""
+        if not self.console.is_terminal:
+            return airflow.wait_for_run(WORKFLOW, run_id, RUN_DEADLINE, ChangeLines(self.definition, self.say))
+        with Live(console=self.console, transient=True, refresh_per_second=8) as live:
+            return airflow.wait_for_run(
+                WORKFLOW,
+                run_id,
+                RUN_DEADLINE,
+                lambda tasks: live.update(progress_table(self.definition, tasks)),
+            )
+
+    def task_table(self, tasks: Mapping[str, TaskInstance], outcomes: Mapping[str, Outcome]) -> Table:
+        """What ran, what did not, and why."""
+        table = Table("Task", "Outcome", "Seconds", "Why", title="Tasks", title_justify="left")
+        for name in self.definition.order:
+            outcome, seconds = outcomes[name], tasks[name].seconds
+            shown = f"{seconds:.1f}" if seconds and outcome is not Outcome.SKIPPED else ""
+            table.add_row(name, ENDED[outcome], shown, why(self.definition, name, outcomes), style=STYLES[outcome])
+        return table
+
+    def variable_table(self, conf: Mapping[str, Any], xcoms: Sequence[XCom]) -> Table:
+        """The workflow's variables at the end of the run."""
+        table = Table("Variable", "Value", "From", title="Variables", title_justify="left")
+        for name, variable in self.definition.workflow.variables.items():
+            setter = next(
+                (x for x in xcoms if x.key == name and x.task_id in self.definition.setters.get(name, ())),
+                None,
+            )
+            if setter is not None:
+                table.add_row(name, text(from_json(setter.value)), f"set by {setter.task_id}", style="green")
+            elif name in conf:
+                table.add_row(name, text(conf[name]), "given to the run", style="cyan")
+            elif variable.default is not None:
+                table.add_row(name, text(variable.default), "default")
+            else:
+                table.add_row(name, "null", "no value in this run", style="dim")
+        return table
+
+    def summary(self, problems: Sequence[str]) -> None:
+        """The last lines."""
+        self.console.print()
+        if problems:
+            self.console.print("Not as expected:", style="bold red")
+            for problem in problems:
+                self.console.print(f"  {problem}", style="red", markup=False)
+            return
+        self.say(f"All {len(SCENARIOS)} runs came out as expected")
+
+    def say(self, message: str) -> None:
+        """A line with the time since the start."""
+        self.console.print(f"{time.monotonic() - self.started:6.1f} s  {message}", markup=False)
+
+
+@dataclass(slots=True)
+class ChangeLines:
+    """Progress without a terminal: one line for each change of a task's state."""
+
+    definition: Definition
+    say: Callable[[str], None]
+    seen: dict[str, str | None] = field(default_factory=dict)
+
+    def __call__(self, tasks: Sequence[TaskInstance]) -> None:
+        """Tell what has changed since the last call."""
+        for task in tasks:
+            if task.task_id in self.definition.tasks and task.state in (*OUTCOMES, "running", "up_for_retry"):
+                if self.seen.get(task.task_id) != task.state:
+                    self.say(f"{task.task_id}: {task.state}")
+                self.seen[task.task_id] = task.state
+
+
+def progress_table(definition: Definition, tasks: Sequence[TaskInstance]) -> Table:
+    """The states of the tasks as they now are."""
+    states = {task.task_id: task.state for task in tasks}
+    table = Table("Task", "State")
+    for name in definition.order:
+        state = states.get(name)
+        outcome = OUTCOMES.get(state or "")
+        table.add_row(name, state or "waiting", style=STYLES[outcome] if outcome else "yellow" if state else "dim")
+    return table
+
+
+def read_definition(path: Path) -> Definition:
+    """The example's definition."""
+    reading = read_workflow(str(path))
+    if reading.definition is None or reading.errors:
+        raise LocalAirflowError("\n".join(map(str, reading.diagnostics)))
+    return reading.definition
+
+
+def why(definition: Definition, name: str, outcomes: Mapping[str, Outcome]) -> str:
+    """What decided whether a task ran."""
+    task = definition.tasks[name]
+    edges = {source: tuple(words) for source, words in task.depends_on.items()}
+    holds, reason = decide(task.constraint, edges, outcomes)
+    if not holds or outcomes[name] is not Outcome.SKIPPED:
+        return reason
+    if isinstance(task, SqlTask) and task.on_empty == "skip":
+        return "its query returned no row (on_empty: skip)"
+    return f"if: {task.if_}" if task.if_ else "it skipped itself"
+
+
+def unexpected(
+    scenario: Scenario, state: str, outcomes: Mapping[str, Outcome], changes: Sequence[TableChange]
+) -> list[str]:
+    """Every difference between what a scenario expects and what came of it."""
+    ran = {name for name, outcome in outcomes.items() if outcome is Outcome.SUCCESS}
+    failed = {name for name, outcome in outcomes.items() if outcome is Outcome.FAILURE}
+    changed = {change.table: change.rows for change in changes}
+    pairs = (
+        ("the run's state", state, scenario.state),
+        ("tasks that succeeded", sorted(ran), sorted(scenario.ran)),
+        ("tasks that failed", sorted(failed), sorted(scenario.failed)),
+        ("rows changed", changed, dict(scenario.changed)),
+    )
+    return [f"{what}: {seen}, expected {wanted}" for what, seen, wanted in pairs if seen != wanted]
+
+
+def connection_json(database: Path) -> str:
+    """Airflow's connection to an SQLite file."""
+    return json.dumps({"conn_type": "sqlite", "host": str(database)})
+
+
+def python_path() -> str:
+    """The package as this process has it, also where it is not installed."""
+    return os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+
+
+def snapshot(database: Path) -> Snapshot:
+    """All rows of all tables, by primary key."""
+    with closing(sqlite3.connect(database)) as connection:
+        return {table: dict(keyed_rows(connection, table)) for table in data.table_names()}
+
+
+def keyed_rows(connection: sqlite3.Connection, table: str) -> Iterator[tuple[tuple[Any, ...], dict[str, Any]]]:
+    """A table's rows with their keys, in order."""
+    columns = list(connection.execute(f"PRAGMA table_info({table})"))
+    names = [column[1] for column in columns]
+    keys = [column[1] for column in columns if column[5]]
+    for values in connection.execute(f"SELECT * FROM {table} ORDER BY {', '.join(keys)}"):
+        row = dict(zip(names, values, strict=True))
+        yield tuple(row[key] for key in keys), row
+
+
+def compare(before: Snapshot, after: Snapshot) -> list[TableChange]:
+    """The tables that differ, and how."""
+    changes = [table_change(table, before[table], after[table]) for table in after]
+    return [change for change in changes if change.rows]
+
+
+def table_change(table: str, before: Rows, after: Rows) -> TableChange:
+    """What differs in one table."""
+    changed = {
+        key: {name: (old, row[name]) for name, old in before[key].items() if old != row[name]}
+        for key, row in after.items()
+        if key in before and row != before[key]
+    }
+    added = [row for key, row in after.items() if key not in before]
+    removed = [row for key, row in before.items() if key not in after]
+    return TableChange(table, added, removed, changed)
+
+
+def change_table(changes: Sequence[TableChange]) -> Table:
+    """The rows that a run changed, the first few of each table in full."""
+    table = Table("Table", "Rows", "What", title="Changes in the database", title_justify="left")
+    for change in changes:
+        lines = list(change_lines(change))
+        more = [f"… and {len(lines) - ROWS_SHOWN} more"] if len(lines) > ROWS_SHOWN else []
+        table.add_row(change.table, str(change.rows), "\n".join([*lines[:ROWS_SHOWN], *more]))
+    return table
+
+
+def change_lines(change: TableChange) -> Iterator[str]:
+    """A line for each row that differs."""
+    for key, columns in change.changed.items():
+        differences = ", ".join(f"{name} {text(old)} → {text(new)}" for name, (old, new) in columns.items())
+        yield f"{'/'.join(map(str, key))}: {differences}"
+    for sign, rows in (("+", change.added), ("-", change.removed)):
+        for row in rows:
+            yield f"{sign} " + ", ".join(f"{name} {text(value)}" for name, value in row.items())
+
+
+def text(value: Any) -> str:
+    """A value in a table's cell; square brackets would be markup."""
+    shown = value if isinstance(value, str) else str(value) if isinstance(value, date) else _json(value)
+    shown = shown if len(shown) <= CELL_WIDTH else shown[: CELL_WIDTH - 1] + "…"
+    return shown.replace("[", r"\[")
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, default=str, ensure_ascii=False)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))

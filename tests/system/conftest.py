@@ -1,0 +1,80 @@
+"""One real Airflow for all system tests, and a DAG folder to drop definitions in."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
+from pathlib import Path
+
+import psutil
+import pytest
+
+from scripts.local_airflow import LocalAirflow
+
+ROOT = Path(__file__).resolve().parents[2]
+LOADER = '''"""Every *.workflow.yaml beside this file becomes an Airflow DAG."""
+from airflow_workflow_provider import load_workflow_dags
+
+load_workflow_dags(__file__)
+'''
+
+Define = Callable[..., str]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    here = Path(__file__).parent
+    for item in items:
+        if here in item.path.parents:
+            item.add_marker(pytest.mark.system)
+            # The first test also pays for the start of Airflow.
+            item.add_marker(pytest.mark.timeout(300))
+
+
+@pytest.fixture(scope="session")
+def dag_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The DAG folder of ``airflow``: what is written into it, the dag processor finds within seconds."""
+    folder = tmp_path_factory.mktemp("dags")
+    (folder / "load_workflows.py").write_text(LOADER)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The SQLite file behind the connection ``test_db``, with one table: ``log (run_id, line)``."""
+    path = tmp_path_factory.mktemp("database") / "test.db"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("CREATE TABLE log (run_id TEXT, line TEXT)")
+        connection.commit()
+    return path
+
+
+@pytest.fixture(scope="session")
+def airflow(dag_folder: Path, database: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAirflow]:
+    """Scheduler, dag processor, triggerer and API server for the whole session; gone without a trace after it."""
+    env = {
+        "AIRFLOW_CONN_TEST_DB": f'{{"conn_type": "sqlite", "host": "{database}"}}',
+        "PYTHONPATH": os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]),
+    }
+    with LocalAirflow(dag_folder, home=tmp_path_factory.mktemp("airflow"), env=env, parse_interval=1) as running:
+        print(f"Airflow was up after {running.startup_seconds:.1f} s", file=sys.stderr)
+        yield running
+        processes = running.process_ids()
+    assert [pid for pid in processes if psutil.pid_exists(pid)] == []
+
+
+@pytest.fixture
+def define(airflow: LocalAirflow, dag_folder: Path) -> Define:
+    """Writes a workflow definition (all but its first line) and waits for its DAG; returns the dag_id."""
+
+    def write(name: str, text: str, files: Mapping[str, str] | None = None) -> str:
+        for file, content in (files or {}).items():
+            (dag_folder / file).parent.mkdir(parents=True, exist_ok=True)
+            (dag_folder / file).write_text(content)
+        (dag_folder / f"{name}.workflow.yaml").write_text(f"workflow: {name}\n{text}")
+        airflow.wait_for_dag(name)
+        return name
+
+    return write
