@@ -43,7 +43,7 @@ RUN_ENDED: Final = ("success", "failed")
 POLL_SECONDS: Final = 0.2
 # Each look costs the API server a few hundredths of a second of CPU, which the tasks could use.
 RUN_POLL_SECONDS: Final = 0.5
-STOP_SECONDS: Final = 6.0
+STOP_SECONDS: Final = 3.0
 TAIL_LINES: Final = 25
 # API and execution API are two processes: each takes seconds of CPU to build, and so they build side by side.
 COMPONENTS: Final[Mapping[str, tuple[str, ...]]] = {
@@ -501,9 +501,10 @@ def descendants(pid: int) -> list[psutil.Process]:
     import psutil
 
     try:
-        return psutil.Process(pid).children(recursive=True)
+        below: list[psutil.Process] = psutil.Process(pid).children(recursive=True)
     except psutil.NoSuchProcess:
         return []
+    return below
 
 
 def kill_all(processes: Sequence[psutil.Process]) -> None:

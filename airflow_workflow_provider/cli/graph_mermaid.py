@@ -28,7 +28,7 @@ def mermaid_lines(graph: Graph) -> Iterator[str]:
     """The lines of the flowchart. Nodes are numbered: words such as ``end`` mean something to Mermaid."""
     ids = {node.id: f"n{number}" for number, node in enumerate(graph.nodes)}
     yield "---"
-    yield f"title: {json.dumps(graph.name)}"
+    yield f"title: {json.dumps(graph.name, ensure_ascii=False)}"
     yield "---"
     yield "flowchart LR"
     for node in graph.nodes:

@@ -55,6 +55,4 @@ def _node(node: Node, console: Console) -> str:
     is_decision = node.kind is NodeKind.DECISION
     name = console.paint(f"{_sign(is_decision=is_decision)} {node.id}", "bold")
     what = f"{node.kind.value} {printable(node.what)}".rstrip()
-    return "  ".join(
-        (name, what, *([f"{node.constraint} of {node.incoming} edges"] if node.constraint else []))
-    )
+    return "  ".join((name, what, *([f"{node.constraint} of {node.incoming} edges"] if node.constraint else [])))

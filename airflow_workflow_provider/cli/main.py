@@ -72,7 +72,7 @@ def _tell(error: DefinitionErrors, console: Console) -> None:
     on_stderr = replace(console, colours=console.err_colours)
     for line in text_lines(error.diagnostics, on_stderr, with_source=console.err.isatty()):
         console.note(line)
-    console.note(summary(error.diagnostics, 1, console))
+    console.note(summary(error.diagnostics, (), console))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -80,9 +80,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"airflow-workflow-provider {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     for command in COMMANDS:
-        each = commands.add_parser(
-            command.name, help=command.help, description=command.description, allow_abbrev=False
-        )
+        each = commands.add_parser(command.name, help=command.help, description=command.description, allow_abbrev=False)
         for argument in command.arguments:
             each.add_argument(*argument.flags, **argument.options)
         each.set_defaults(command=command)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from airflow_workflow_provider.cli.console import Console, printable
 from airflow_workflow_provider.cli.source import excerpt
@@ -34,16 +34,15 @@ def _text(diagnostic: Diagnostic, console: Console) -> str:
 
 def _source(diagnostic: Diagnostic, console: Console) -> Iterator[str]:
     gutter = str(diagnostic.line)
-    found = excerpt(
-        diagnostic.file, diagnostic.line, diagnostic.column, max(40, console.width - len(gutter) - 4)
-    )
+    found = excerpt(diagnostic.file, diagnostic.line, diagnostic.column, max(40, console.width - len(gutter) - 4))
     if found is None:
         return
     line, mark = found
     bar = console.paint("|", "blue")
     yield f" {console.paint(gutter, 'blue')} {bar} {line}"
     colour = "red" if diagnostic.is_error else "yellow"
-    yield f" {' ' * len(gutter)} {bar} {console.paint(mark, 'bold', colour)}"
+    indent = mark[: -len(mark.lstrip())]
+    yield f" {' ' * len(gutter)} {bar} {indent}{console.paint(mark.lstrip(), 'bold', colour)}"
 
 
 def json_text(diagnostics: Sequence[Diagnostic]) -> str:
@@ -70,13 +69,14 @@ def github_lines(diagnostics: Sequence[Diagnostic]) -> Iterator[str]:
     for each in diagnostics:
         command = "error" if each.is_error else "warning"
         title = f"{each.location} ({each.rule})" if each.location else each.rule
-        place = f"file={_property(each.file)},line={each.line},col={each.column}"
-        yield f"::{command} {place},title={_property(title)}::{_data(each.message)}"
+        place = f"file={_property(printable(each.file))},line={each.line},col={each.column}"
+        yield f"::{command} {place},title={_property(printable(title))}::{_data(printable(each.message))}"
 
 
-def summary(diagnostics: Sequence[Diagnostic], files: int, console: Console) -> str:
-    """One line about all of it."""
-    checked = _count(files, "file")
+def summary(diagnostics: Sequence[Diagnostic], files: Iterable[str], console: Console) -> str:
+    """One line about all of it; ``files`` were checked, and the packages that they call."""
+    troubled = {each.file for each in diagnostics}
+    checked = _count(len(troubled.union(files)), "file")
     if not diagnostics:
         return f"{console.paint_note('no problems', 'bold', 'green')} in {checked}"
     counts = [
@@ -84,8 +84,7 @@ def summary(diagnostics: Sequence[Diagnostic], files: int, console: Console) -> 
         for severity, colour in ((Severity.ERROR, "red"), (Severity.WARNING, "yellow"))
         if (count := sum(each.severity is severity for each in diagnostics))
     ]
-    troubled = len({each.file for each in diagnostics})
-    return f"{' and '.join(counts)} in {troubled} of {checked}"
+    return f"{' and '.join(counts)} in {len(troubled)} of {checked}"
 
 
 def _count(number: int, noun: str) -> str:

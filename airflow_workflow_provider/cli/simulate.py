@@ -52,12 +52,8 @@ def _simulate(plan: Plan, fail: Sequence[str], skip: Sequence[str]) -> _Simulati
 
 def _refuse_unknown(names: Sequence[str], fail: Sequence[str], skip: Sequence[str]) -> None:
     known = set(names)
-    problems = [
-        unknown_name("task", name, names) for name in dict.fromkeys((*fail, *skip)) if name not in known
-    ]
-    problems += [
-        f"task '{name}' cannot both fail and be skipped" for name in dict.fromkeys(fail) if name in skip
-    ]
+    problems = [unknown_name("task", name, names) for name in dict.fromkeys((*fail, *skip)) if name not in known]
+    problems += [f"task '{name}' cannot both fail and be skipped" for name in dict.fromkeys(fail) if name in skip]
     if problems:
         raise UsageError("\n".join(problems))
 
@@ -80,9 +76,7 @@ def _text_lines(simulation: _Simulation, console: Console) -> Iterator[str]:
     yield ""
     width = max(len(name) for name in meaning.tasks)
     for name, task in meaning.tasks.items():
-        outcome = console.paint(
-            f"{_SIGNS[task.outcome]} {name:<{width}}  {task.outcome.value}", _COLOURS[task.outcome]
-        )
+        outcome = console.paint(f"{_SIGNS[task.outcome]} {name:<{width}}  {task.outcome.value}", _COLOURS[task.outcome])
         padding = " " * (len("success") - len(task.outcome.value))
         yield f"  {outcome}{padding}  {_why(task)}"
     yield ""

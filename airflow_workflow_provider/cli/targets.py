@@ -76,9 +76,7 @@ def _with_shared_libraries(paths: Sequence[str]) -> list[Target]:
     """Files below one folder share its library, so that each package is read once."""
     libraries: dict[str, Library] = {}
     for folder in sorted({_folder(path) for path in paths}):
-        above = next(
-            (each for each in map(str, Path(folder).parents) if each in libraries and each != "."), None
-        )
+        above = next((each for each in map(str, Path(folder).parents) if each in libraries and each != "."), None)
         libraries[folder] = libraries[above] if above else Library(Path(folder))
     return [Target(path, libraries[_folder(path)]) for path in paths]
 

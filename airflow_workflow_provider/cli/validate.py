@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from airflow_workflow_provider.cli.check import Checker
 from airflow_workflow_provider.cli.console import Console
+from airflow_workflow_provider.cli.files import shown
 from airflow_workflow_provider.cli.main import ERRORS
 from airflow_workflow_provider.cli.progress import Progress
 from airflow_workflow_provider.cli.report import github_lines, json_text, summary, text_lines
@@ -31,7 +32,7 @@ def run(arguments: Namespace, console: Console) -> int:
     diagnostics = checker.diagnostics()
     _write(diagnostics, arguments, console)
     console.out.flush()
-    console.note(summary(diagnostics, len(targets.files), console))
+    console.note(summary(diagnostics, (shown(target.path) for target in targets.files), console))
     return ERRORS if any(diagnostic.is_error for diagnostic in diagnostics) else 0
 
 

@@ -23,9 +23,7 @@ def outcome_words(words: tuple[str, ...]) -> str:
 
 def when(constraint: str, edges: Mapping[str, tuple[str, ...]], condition: str | None = None) -> str:
     """When a task runs, as one sentence without its subject."""
-    return " ".join(
-        (_constraint(constraint, edges), *([f"and if {printable(condition)}"] if condition else []))
-    )
+    return " ".join((_constraint(constraint, edges), *([f"and if {printable(condition)}"] if condition else [])))
 
 
 def _constraint(constraint: str, edges: Mapping[str, tuple[str, ...]]) -> str:

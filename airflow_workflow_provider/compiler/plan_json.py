@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from dataclasses import MISSING
 from typing import Any
 
 from airflow_workflow_provider.compiler.plan import (
@@ -28,30 +30,34 @@ def dump_plan(plan: Plan) -> str:
 def load_plan(text: str | bytes) -> Plan:
     """The plan that ``dump_plan`` was given; ``ValueError``, ``TypeError`` or ``KeyError`` for any other text."""
     data: dict[str, Any] = json.loads(text)
-    return Plan(
-        **{
-            **data,
-            "tasks": tuple(_task(item) for item in data["tasks"]),
-            "gates": tuple(_gate(item) for item in data["gates"]),
-            "decisions": tuple(_decision(item) for item in data["decisions"]),
-            "outcome": _outcome(data["outcome"]),
-            "variables": tuple(PlannedVariable(**item) for item in data["variables"]),
-            "tags": tuple(data["tags"]),
-        }
-    )
+    readers: dict[str, Callable[[Any], Any]] = {
+        "tasks": lambda items: tuple(map(_task, items)),
+        "gates": lambda items: tuple(map(_gate, items)),
+        "decisions": lambda items: tuple(map(_decision, items)),
+        "outcome": _outcome,
+        "variables": lambda items: tuple(PlannedVariable(**item) for item in items),
+        "tags": tuple,
+    }
+    return Plan(**{name: readers[name](value) if name in readers else value for name, value in data.items()})
 
 
 def _fields(value: Any) -> Any:
-    """Dataclasses as mappings of their fields; ``SqlWork`` and ``OperatorWork`` are told apart by their keys."""
-    if hasattr(value, "__dataclass_fields__"):
-        return {name: _fields(getattr(value, name)) for name in value.__dataclass_fields__}
-    if isinstance(value, list | tuple):
-        return [_fields(item) for item in value]
-    return value
+    """Dataclasses as mappings of their fields without those that have their default: most have."""
+    fields = getattr(value, "__dataclass_fields__", None)
+    if fields is None:
+        return [_fields(item) for item in value] if isinstance(value, list | tuple) else value
+    shown = {}
+    for name, field in fields.items():
+        item = getattr(value, name)
+        default = field.default if field.default_factory is MISSING else field.default_factory()
+        if item != default:
+            shown[name] = _fields(item)
+    return shown
 
 
 def _wiring(data: dict[str, Any]) -> Wiring:
-    return Wiring(TriggerRule(data["rule"]), tuple(data["upstream"]))
+    rule = data.get("rule")
+    return Wiring(TriggerRule(rule) if rule else TriggerRule.ALL_SUCCESS, tuple(data.get("upstream", ())))
 
 
 def _edges(data: dict[str, list[str]]) -> dict[str, tuple[str, ...]]:
@@ -60,9 +66,12 @@ def _edges(data: dict[str, list[str]]) -> dict[str, tuple[str, ...]]:
 
 def _task(data: dict[str, Any]) -> PlannedTask:
     data["work"] = _work(data["work"])
-    data["wiring"] = _wiring(data["wiring"])
-    data["edges"] = _edges(data["edges"])
-    data["scope"] = _scope(data["scope"])
+    if "wiring" in data:
+        data["wiring"] = _wiring(data["wiring"])
+    if "edges" in data:
+        data["edges"] = _edges(data["edges"])
+    if "scope" in data:
+        data["scope"] = _scope(**data["scope"])
     return PlannedTask(**data)
 
 
@@ -73,24 +82,23 @@ def _work(data: dict[str, Any]) -> SqlWork | OperatorWork:
     return SqlWork(**data)
 
 
-def _scope(data: dict[str, Any]) -> Scope:
-    package = data["package"]
-    return Scope(
-        data["given"],
-        None if package is None else tuple(PlannedVariable(**item) for item in package),
-        _edges(data["setters"]),
-    )
+def _scope(
+    given: dict[str, Any] | None = None,
+    package: list[dict[str, Any]] | None = None,
+    setters: dict[str, list[str]] | None = None,
+) -> Scope:
+    variables = None if package is None else tuple(PlannedVariable(**item) for item in package)
+    return Scope(given or {}, variables, _edges(setters or {}))
 
 
 def _gate(data: dict[str, Any]) -> Gate:
-    return Gate(data["id"], data["task"], _wiring(data["wiring"]), data["meaning"])
+    return Gate(**{**data, "wiring": _wiring(data["wiring"])})
 
 
 def _decision(data: dict[str, Any]) -> Decision:
-    return Decision(data["id"], data["task"], data["constraint"], _edges(data["edges"]), _wiring(data["wiring"]))
+    return Decision(**{**data, "edges": _edges(data["edges"]), "wiring": _wiring(data["wiring"])})
 
 
-def _outcome(data: dict[str, Any] | None) -> RunOutcome | None:
-    if data is None:
-        return None
-    return RunOutcome(data["mode"], _gate(data["failed"]), _gate(data["end"]), data["outcome"], _wiring(data["wiring"]))
+def _outcome(data: dict[str, Any]) -> RunOutcome:
+    gates = {name: _gate(data[name]) for name in ("failed", "end")}
+    return RunOutcome(**{**data, **gates, "wiring": _wiring(data["wiring"])})

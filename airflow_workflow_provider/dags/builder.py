@@ -12,10 +12,13 @@ from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import DAG, BaseOperator, Param, TaskGroup
 
 from airflow_workflow_provider.compiler.plan import (
+    Decision,
+    Gate,
     OperatorWork,
     Plan,
     PlannedTask,
     PlannedVariable,
+    RunOutcome,
     SqlWork,
     Wiring,
 )
@@ -23,11 +26,11 @@ from airflow_workflow_provider.definitions.diagnostics import Location, suggesti
 from airflow_workflow_provider.operators.decision import DecisionOperator, RunOutcomeOperator
 from airflow_workflow_provider.operators.sql import WorkflowSQLOperator
 from airflow_workflow_provider.operators.variables import TaskVariables
-from airflow_workflow_provider.operators.workflow_task import WorkflowTask, with_references, workflow_class
+from airflow_workflow_provider.operators.workflow_task import with_references, workflow_class
 
-_GATE_COLOR: Final = "#f4f4f4"
 _DEFAULT_START: Final = datetime(2020, 1, 1, tzinfo=timezone.utc)
 _DECISION_RETRIES: Final = 3
+_DECISION_RETRY_DELAY: Final = timedelta(seconds=5)
 # Groups share their names with tasks and may not have a dot: no task name starts with a digit.
 _OUTCOME_GROUP: Final = "0-run-outcome"
 
@@ -45,7 +48,10 @@ class BuildError(Exception):
 
 
 def build_dag(plan: Plan, *, doc_md: str | None = None) -> DAG:
-    """The DAG of a plan; ``BuildError`` when an operator cannot be made. It registers itself in a DAG file."""
+    """The DAG of a plan; ``BuildError`` when an operator cannot be made.
+
+    Operators are made outside of the DAG and then added: inside, Airflow would copy the DAG's params for each of them.
+    """
     dag = DAG(
         dag_id=plan.workflow,
         description=plan.description,
@@ -53,29 +59,19 @@ def build_dag(plan: Plan, *, doc_md: str | None = None) -> DAG:
         start_date=_start_date(plan),
         catchup=plan.catchup,
         tags=list(plan.tags),
-        default_args={"owner": plan.owner} if plan.owner else {},
         params={variable.name: _param(variable) for variable in plan.variables} or None,
         doc_md=doc_md,
         **_limits(plan),
     )
     declared = {variable.name: variable for variable in plan.variables}
     for task in plan.tasks:
-        _add_task(dag, plan, task, declared)
+        dag.add_task(_task(plan, task, declared))
     for gate in plan.gates:
-        _add_gate(dag, gate.id, gate.wiring, gate.meaning)
+        dag.add_task(_gate(plan, gate))
     for decision in plan.decisions:
-        DecisionOperator(
-            task_id=decision.id,
-            decides=decision.task,
-            constraint=decision.constraint,
-            edges=decision.edges,
-            trigger_rule=decision.wiring.rule.value,
-            retries=_DECISION_RETRIES,
-            retry_delay=timedelta(seconds=5),
-            dag=dag,
-        )
+        dag.add_task(_decision(plan, decision))
     if plan.outcome:
-        _add_outcome(dag, plan)
+        _add_outcome(dag, plan, plan.outcome)
     _connect(dag, plan)
     return dag
 
@@ -114,9 +110,15 @@ def _param(variable: PlannedVariable) -> Param:
     return Param(variable.default, description=variable.description, **schema)
 
 
-def _common(task: PlannedTask, dag: DAG) -> dict[str, Any]:
-    """Arguments of every operator; what the definition does not say is left to Airflow."""
-    given: dict[str, Any] = {"task_id": task.id, "trigger_rule": task.wiring.rule.value, "dag": dag}
+def _node(plan: Plan, node: str, wiring: Wiring) -> dict[str, Any]:
+    """Arguments of every operator."""
+    given = {"task_id": node, "trigger_rule": wiring.rule.value}
+    return {**given, "owner": plan.owner} if plan.owner else given
+
+
+def _common(plan: Plan, task: PlannedTask) -> dict[str, Any]:
+    """Arguments of every operator of a task; what the definition does not say is left to Airflow."""
+    given = _node(plan, task.id, task.wiring)
     if task.retries is not None:
         given["retries"] = task.retries
     if task.retry_delay is not None:
@@ -130,44 +132,47 @@ def _common(task: PlannedTask, dag: DAG) -> dict[str, Any]:
     return given
 
 
-def _add_task(dag: DAG, plan: Plan, task: PlannedTask, declared: Mapping[str, PlannedVariable]) -> None:
+def _task(plan: Plan, task: PlannedTask, declared: Mapping[str, PlannedVariable]) -> BaseOperator:
     variables = TaskVariables(plan.workflow, plan.version, task.id, tuple(task.edges), task.scope, declared)
-    operator = (
-        _sql_operator(task, task.work, dag) if isinstance(task.work, SqlWork) else _any_operator(task, task.work, dag)
-    )
+    make = _sql_operator if isinstance(task.work, SqlWork) else _any_operator
+    operator: Any = make(plan, task)
     operator.workflow_variables = variables
     operator.workflow_condition = task.condition
+    assert isinstance(operator, BaseOperator)
+    return operator
 
 
-def _sql_operator(task: PlannedTask, work: SqlWork, dag: DAG) -> WorkflowSQLOperator:
+def _sql_operator(plan: Plan, task: PlannedTask) -> BaseOperator:
+    work = task.work
+    assert isinstance(work, SqlWork)
     statements = list(work.statements)
     return WorkflowSQLOperator(
         sql=statements[0] if len(statements) == 1 else statements,
         conn_id=work.connection or None,
         set_variables=work.set,
         on_empty=work.on_empty,
-        **_common(task, dag),
+        **_common(plan, task),
     )
 
 
-def _any_operator(task: PlannedTask, work: OperatorWork, dag: DAG) -> WorkflowTask:
+def _any_operator(plan: Plan, task: PlannedTask) -> BaseOperator:
+    work = task.work
+    assert isinstance(work, OperatorWork)
     where: Location = ("tasks", task.id, "package" if work.package else "operator")
     cls = workflow_class(_operator_class(work.operator, where))
     arguments = with_references(work.arguments)
     for name, value in arguments.items():
         if name.endswith("_callable") and isinstance(value, str):
             arguments[name] = _import(value, (*where[:2], "arguments", name) if not work.package else where)
-    common = _common(task, dag)
+    common = _common(plan, task)
     if task.condition is not None and issubclass(cls, EmptyOperator):
         common["on_execute_callback"] = _start_a_worker
     _refuse_reserved(common, arguments, where)
     try:
         operator = cls(**arguments, **common)
     except Exception as error:
-        dag.task_dict.pop(task.id, None)
         raise BuildError(_refusal(cls, work, error), where) from error
     _refuse_untemplated(operator, arguments, where)
-    assert isinstance(operator, WorkflowTask)
     return operator
 
 
@@ -182,7 +187,7 @@ def _refuse_reserved(common: Mapping[str, Any], arguments: Mapping[str, Any], wh
         "execution_timeout": "timeout",
         "pool": "pool",
     }
-    for name in ("task_id", "trigger_rule", "dag", *(name for name in taken if name in common)):
+    for name in ("task_id", "trigger_rule", "dag", "owner", *(name for name in taken if name in common)):
         if name in arguments:
             instead = f"; use the task's key '{taken[name]}'" if name in taken else "; the workflow sets it"
             raise BuildError(f"the argument '{name}' cannot be given here{instead}", where)
@@ -245,19 +250,22 @@ def _refusal(cls: type[BaseOperator], work: OperatorWork, error: Exception) -> s
     return f"{cls.__name__} refuses the arguments{owner}: {error}"
 
 
-def _add_gate(dag: DAG, gate: str, wiring: Wiring, meaning: str, group: TaskGroup | None = None) -> None:
-    operator = EmptyOperator(
-        task_id=gate,
-        trigger_rule=wiring.rule.value,
-        doc_md=f"Succeeds when {meaning}.",
-        dag=dag,
-        task_group=group,
+def _gate(plan: Plan, gate: Gate) -> BaseOperator:
+    return EmptyOperator(doc_md=f"Succeeds when {gate.meaning}.", **_node(plan, gate.id, gate.wiring))
+
+
+def _decision(plan: Plan, decision: Decision) -> BaseOperator:
+    return DecisionOperator(
+        decides=decision.task,
+        constraint=decision.constraint,
+        edges=decision.edges,
+        retries=_DECISION_RETRIES,
+        retry_delay=_DECISION_RETRY_DELAY,
+        **_node(plan, decision.id, decision.wiring),
     )
-    operator.ui_color = _GATE_COLOR
 
 
-def _add_outcome(dag: DAG, plan: Plan) -> None:
-    assert plan.outcome is not None
+def _add_outcome(dag: DAG, plan: Plan, outcome: RunOutcome) -> None:
     group = TaskGroup(
         _OUTCOME_GROUP,
         prefix_group_id=False,
@@ -265,19 +273,21 @@ def _add_outcome(dag: DAG, plan: Plan) -> None:
         tooltip="Makes the run's state what the definition's outcome says",
         dag=dag,
     )
-    for gate in (plan.outcome.failed, plan.outcome.end):
-        _add_gate(dag, gate.id, gate.wiring, gate.meaning, group)
-    RunOutcomeOperator(
-        task_id=plan.outcome.outcome,
-        mode=plan.outcome.mode,
-        tasks={task.id: (task.constraint, task.edges) for task in plan.tasks},
-        decisions=tuple(decision.id for decision in plan.decisions),
-        trigger_rule=plan.outcome.wiring.rule.value,
-        retries=_DECISION_RETRIES,
-        retry_delay=timedelta(seconds=5),
-        dag=dag,
-        task_group=group,
+    nodes = (
+        _gate(plan, outcome.failed),
+        _gate(plan, outcome.end),
+        RunOutcomeOperator(
+            mode=outcome.mode,
+            tasks={task.id: (task.constraint, task.edges) for task in plan.tasks},
+            decisions=tuple(decision.id for decision in plan.decisions),
+            retries=_DECISION_RETRIES,
+            retry_delay=_DECISION_RETRY_DELAY,
+            **_node(plan, outcome.outcome, outcome.wiring),
+        ),
     )
+    for node in nodes:
+        group.add(node)
+        dag.add_task(node)
 
 
 def _connect(dag: DAG, plan: Plan) -> None:

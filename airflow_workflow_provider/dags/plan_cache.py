@@ -1,11 +1,13 @@
 """Plans of unchanged definitions, kept beside them in ``__pycache__`` as Python keeps its bytecode.
 
-They are trusted as much as bytecode is: whoever can write there can write the definitions. Where the folder cannot be
-written (or with ``PYTHONDONTWRITEBYTECODE``), nothing is kept; ``PYTHONPYCACHEPREFIX`` moves it.
+They are trusted as much as bytecode is: whoever can write there can write the definitions. ``PYTHONPYCACHEPREFIX``
+moves them. Where the folder cannot be written nothing is kept. (``PYTHONDONTWRITEBYTECODE``, which container images
+set to stay small, says nothing about them.)
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import sys
@@ -39,8 +41,6 @@ def load(path: str, packages: str) -> Plan | None:
 
 def store(path: str, packages: str, plan: Plan, stamps: dict[str, Any]) -> None:
     """Keep a plan; ``stamps`` are the files it was made from, as they were before they were read."""
-    if sys.dont_write_bytecode:
-        return
     header = json.dumps({"code": _code(), "packages": packages, "files": stamps})
     place = _place(path)
     try:
@@ -79,4 +79,5 @@ def _code() -> str:
     """A fingerprint of the code that reads and compiles: a plan of other code is not used."""
     root = Path(__file__).parent.parent
     files = sorted(path for folder in ("definitions", "compiler") for path in (root / folder).rglob("*.py"))
-    return json.dumps([[file.name, *(file_stamp(str(file)) or [])[::2]] for file in files])
+    stamps = [(file.name, file_stamp(str(file))) for file in files]
+    return hashlib.sha256(repr(stamps).encode()).hexdigest()[:16]

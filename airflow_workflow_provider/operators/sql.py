@@ -13,7 +13,7 @@ from airflow_workflow_provider.definitions.sql_text import SqlTextError, find_bi
 from airflow_workflow_provider.definitions.values import ValueTypeError, coerce
 from airflow_workflow_provider.exceptions import VariableError
 from airflow_workflow_provider.operators.binding import BindValueError, driver_of, prepare
-from airflow_workflow_provider.operators.variables import RunVariables, push_variable
+from airflow_workflow_provider.operators.variables import push_variable
 from airflow_workflow_provider.operators.workflow_task import WorkflowTask
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
 
-class WorkflowSQLOperator(WorkflowTask, SQLExecuteQueryOperator):
+class WorkflowSQLOperator(SQLExecuteQueryOperator, WorkflowTask):
     """Run statements in order, in one transaction of one connection; ``:name`` is bound, never pasted.
 
     :param sql: statements, as the definition has them; templates are not filled in them
@@ -46,8 +46,7 @@ class WorkflowSQLOperator(WorkflowTask, SQLExecuteQueryOperator):
 
     def render_template_fields(self, context: Context, jinja_env: jinja2.Environment | None = None) -> None:
         """Look up the values of all bind parameters; they are what *Rendered Templates* shows beside the SQL."""
-        variables = RunVariables(self.workflow_variables, context)
-        self.check_condition(variables)
+        variables = self.variables_if_it_runs(context)
         names = {p.name for statement in self._statements for p in find_bind_parameters(statement)}
         self.parameters = {name: _bindable(variables.own(name)) for name in sorted(names)}
 

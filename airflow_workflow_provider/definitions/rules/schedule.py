@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Final
 
 from airflow_workflow_provider.definitions.definition import Definition
@@ -38,6 +39,7 @@ def check(definition: Definition) -> Iterator[Finding]:
         yield Finding(("schedule",), message, RULE)
 
 
+@lru_cache(maxsize=1024)
 def _is_cron(text: str) -> bool:
     from croniter import croniter
 
