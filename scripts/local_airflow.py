@@ -73,12 +73,13 @@ class DagRun:
 
 @dataclass(frozen=True, slots=True)
 class TaskInstance:
-    """One task of one run; ``state`` is ``None`` until the scheduler has looked at it."""
+    """One task of one run; ``state`` is ``None`` until the scheduler has looked at it, ``pid`` without a worker."""
 
     task_id: str
     state: str | None
     try_number: int
     operator: str | None
+    pid: int | None
     started: datetime | None
     seconds: float | None
 
@@ -289,6 +290,19 @@ class LocalAirflow:
             problems = "\n".join(f"{item.filename}: {item.stack_trace}" for item in self.import_errors())
             raise LocalAirflowError(f"{error}; import errors: {problems or 'none'}") from None
 
+    def wait_for_change(self, dag_id: str, deadline: float = 60.0) -> None:
+        """Return when a file that was changed before this call has been parsed: a DAG that is there is the new one."""
+        seen: list[str] = []
+
+        def parsed_anew() -> bool:
+            parsed = str(self.dag_details(dag_id)["last_parsed_time"])
+            if parsed not in seen:
+                seen.append(parsed)
+            # The one seen first is old, the second may have begun before the change.
+            return len(seen) > 2
+
+        wait_for(parsed_anew, f"the changed DAG {dag_id}", deadline)
+
     def dag_source(self, dag_id: str) -> str:
         """What Airflow shows as the code of a DAG."""
         return str(self._call("GET", f"/api/v2/dagSources/{dag_id}")["content"])
@@ -431,6 +445,7 @@ def task_instance(item: Mapping[str, Any]) -> TaskInstance:
         state=item["state"],
         try_number=item["try_number"],
         operator=item["operator_name"] or item["operator"],
+        pid=item["pid"],
         started=iso_time(started) if started else None,
         seconds=item["duration"],
     )

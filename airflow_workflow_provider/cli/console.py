@@ -61,7 +61,7 @@ class Console:
             _welcomes_colours(sys.stdout),
             _welcomes_colours(sys.stderr),
             sys.stdout.isatty(),
-            shutil.get_terminal_size((100, 24)).columns,
+            shutil.get_terminal_size((100, 24)).columns if sys.stdout.isatty() else 100,
             starts_airflow,
         )
 

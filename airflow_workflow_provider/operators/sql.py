@@ -11,7 +11,6 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from airflow_workflow_provider.definitions.sql_text import SqlTextError, find_bind_parameters
 from airflow_workflow_provider.definitions.values import ValueTypeError, coerce
-from airflow_workflow_provider.exceptions import VariableError
 from airflow_workflow_provider.operators.binding import BindValueError, driver_of, prepare
 from airflow_workflow_provider.operators.variables import push_variable
 from airflow_workflow_provider.operators.workflow_task import WorkflowTask
@@ -19,6 +18,10 @@ from airflow_workflow_provider.operators.workflow_task import WorkflowTask
 if TYPE_CHECKING:
     import jinja2
     from airflow.sdk import Context
+
+
+Row = tuple[tuple[str, Any], ...]
+"""Column names with values, in the query's order; names may repeat."""
 
 
 class WorkflowSQLOperator(SQLExecuteQueryOperator, WorkflowTask):
@@ -58,13 +61,15 @@ class WorkflowSQLOperator(SQLExecuteQueryOperator, WorkflowTask):
         """Run the statements, commit, then set the variables."""
         hook = self.get_db_hook()
         assert isinstance(self.parameters, Mapping)
+        row: Row | None = None
         with closing(hook.get_conn()) as connection:
             prepare(connection)
             driver = driver_of(hook, connection)
             if hook.supports_autocommit:
                 hook.set_autocommit(connection, self.autocommit)
             with closing(connection.cursor()) as cursor:
-                for statement in self._statements:
+                statements = self._statements
+                for number, statement in enumerate(statements, start=1):
                     self.log.info("Executing: %s", statement)
                     try:
                         text, values = driver.bind(statement, self.parameters)
@@ -72,24 +77,25 @@ class WorkflowSQLOperator(SQLExecuteQueryOperator, WorkflowTask):
                         raise AirflowFailException(str(error)) from None
                     cursor.execute(text, values) if values else cursor.execute(text)
                     self.log.info("Rows: %s", cursor.rowcount)
-                row = self._first_row(cursor) if self.set_variables else None
+                    if self.set_variables and number == len(statements):
+                        row = self._first_row(cursor)
+                    _read_to_the_end(cursor)
             if not hook.get_autocommit(connection):
                 connection.commit()
         if self.set_variables:
             self._set(context, row)
 
-    def _first_row(self, cursor: Any) -> dict[str, Any] | None:
-        """The last statement's first row by column name; ``None`` when it has no row."""
+    def _first_row(self, cursor: Any) -> Row | None:
+        """The last statement's first row; ``None`` when it has no row."""
         if cursor.description is None:
             raise AirflowFailException(
                 "the last statement returns no rows, so nothing can be set from it; end with a SELECT"
             )
         row = cursor.fetchone()
         columns = [column[0] for column in cursor.description]
-        cursor.fetchall()  # some drivers refuse to commit while rows are waiting
-        return None if row is None else dict(zip(columns, row, strict=True))
+        return None if row is None else tuple(zip(columns, row, strict=True))
 
-    def _set(self, context: Context, row: dict[str, Any] | None) -> None:
+    def _set(self, context: Context, row: Row | None) -> None:
         if row is None and self.on_empty == "skip":
             raise AirflowSkipException("the query returned no row (on_empty: skip)")
         if row is None and self.on_empty == "fail":
@@ -99,7 +105,7 @@ class WorkflowSQLOperator(SQLExecuteQueryOperator, WorkflowTask):
             push_variable(context, name, value)
             self.log.info("Set variable %s", name)
 
-    def _value(self, name: str, column: str | None, row: dict[str, Any] | None) -> Any:
+    def _value(self, name: str, column: str | None, row: Row | None) -> Any:
         if row is None:
             return None
         declared = self.workflow_variables.declared.get(name)
@@ -110,16 +116,27 @@ class WorkflowSQLOperator(SQLExecuteQueryOperator, WorkflowTask):
             raise AirflowFailException(str(error)) from None
 
 
-def _column(row: dict[str, Any], column: str | None, variable: str) -> Any:
+def _read_to_the_end(cursor: Any) -> None:
+    """Fetch what is left of a result and drop it.
+
+    Until then some drivers refuse to commit (mysql-connector-python), and some databases have not even run the whole
+    query (Trino).
+    """
+    if cursor.description is not None:
+        while cursor.fetchmany(1000):
+            pass
+
+
+def _column(row: Row, column: str | None, variable: str) -> Any:
     """A column by name, upper or lower case as the database likes it; without a name the first."""
     if column is None:
-        return next(iter(row.values()))
-    if column in row:
-        return row[column]
-    for name, value in row.items():
-        if name.lower() == column.lower():
-            return value
-    raise VariableError(f"variable '{variable}' is set from column '{column}', but the query returned {', '.join(row)}")
+        return row[0][1]
+    for same in (str, str.lower):
+        for name, value in row:
+            if same(name) == same(column):
+                return value
+    names = ", ".join(name for name, _ in row)
+    raise AirflowFailException(f"variable '{variable}' is set from column '{column}', but the query returned {names}")
 
 
 def _bindable(value: Any) -> Any:

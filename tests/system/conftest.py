@@ -67,14 +67,15 @@ def airflow(dag_folder: Path, database: Path, tmp_path_factory: pytest.TempPathF
 
 @pytest.fixture
 def define(airflow: LocalAirflow, dag_folder: Path) -> Define:
-    """Writes a workflow definition (all but its first line) and waits for its DAG; returns the dag_id."""
+    """Writes a workflow definition (all but its first line) and waits for its DAG as defined; returns the dag_id."""
 
     def write(name: str, text: str, files: Mapping[str, str] | None = None) -> str:
         for file, content in (files or {}).items():
             (dag_folder / file).parent.mkdir(parents=True, exist_ok=True)
             (dag_folder / file).write_text(content)
+        is_new = name not in airflow.dag_ids()
         (dag_folder / f"{name}.workflow.yaml").write_text(f"workflow: {name}\n{text}")
-        airflow.wait_for_dag(name)
+        airflow.wait_for_dag(name) if is_new else airflow.wait_for_change(name)
         return name
 
     return write

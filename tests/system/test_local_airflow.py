@@ -1,9 +1,8 @@
-"""Definitions on the real scheduler, and the local Airflow itself: what it tells, and that it leaves nothing."""
+"""The local Airflow: what it tells of runs, and that it leaves nothing behind."""
 
 from __future__ import annotations
 
 import os
-import re
 import signal
 import sqlite3
 import subprocess
@@ -63,103 +62,12 @@ def test_run_is_told_in_full(airflow: LocalAirflow, define: Define, database: Pa
     assert airflow.run(dag, run_id).conf == {"greeting": "'; DROP TABLE log; --"}
 
 
-WAITS_FOR_ITS_RIVAL = '''
-import sqlite3, time
-
-def wait_for_line(path, run_id, seconds):
-    """Ends well only if another task writes while this one runs."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        with sqlite3.connect(path) as connection:
-            if connection.execute("SELECT 1 FROM log WHERE run_id = ?", [run_id]).fetchone():
-                return
-        time.sleep(0.2)
-    raise TimeoutError("nothing was written while this task ran")
-'''
-
-
-def test_any_starts_while_another_source_still_runs(airflow: LocalAirflow, define: Define, database: Path) -> None:
-    dag = define(
-        "eager",
-        HEAD
-        + textwrap.dedent(f"""\
-        outcome: handled
-        tasks:
-          a:
-            sql: SELECT * FROM no_such_table
-          b:
-            operator: airflow.providers.standard.operators.python.PythonOperator
-            arguments:
-              python_callable: waiting.wait_for_line
-              op_kwargs: {{path: {database}, run_id: "{{{{ vars.run_id }}}}", seconds: 60}}
-          d:
-            sql: INSERT INTO log VALUES (:run_id, :failed_tasks)
-            depends_on: {{a: failure, b: success}}
-            constraint: any
-        """),
-        files={"waiting.py": WAITS_FOR_ITS_RIVAL},
-    )
-
-    run_id = airflow.trigger(dag)
-
-    assert airflow.wait_for_run(dag, run_id) == "success"
-    states = airflow.task_states(dag, run_id)
-    assert (states["a"], states["b"], states["d"]) == ("failed", "success", "success")
-    assert lines(database, run_id) == ["a"]
-
-
-def test_clearing_decides_again(airflow: LocalAirflow, define: Define, database: Path) -> None:
-    dag = define(
-        "cleared",
-        HEAD
-        + textwrap.dedent("""\
-        tasks:
-          a:
-            sql: SELECT line FROM log WHERE run_id = :run_id
-            set: line
-            on_empty: fail
-          good:
-            sql: SELECT 1
-            depends_on: a
-          bad:
-            sql: SELECT 1
-            depends_on: {a: failure}
-        """),
-    )
-    run_id = airflow.trigger(dag)
-    assert airflow.wait_for_run(dag, run_id) == "failed"
-    first = airflow.task_states(dag, run_id)
-
-    with closing(sqlite3.connect(database)) as connection:
-        connection.execute("INSERT INTO log VALUES (?, 'now it is there')", [run_id])
-        connection.commit()
-    airflow.clear(dag, run_id, ["a"])
-
-    assert airflow.wait_for_run(dag, run_id) == "success"
-    second = airflow.task_states(dag, run_id)
-    assert (first["a"], first["bad"]) == ("failed", "success")
-    assert first["good"] in ("skipped", "upstream_failed")
-    assert (second["a"], second["good"], second["bad"]) == ("success", "success", "skipped")
-
-
-def test_broken_definition_is_seen_and_mended(airflow: LocalAirflow, define: Define, dag_folder: Path) -> None:
-    whole = define("whole", HEAD + "tasks: {a: {sql: SELECT 1}}\n")
-
-    broken = define("broken", HEAD + "tasks: {a: {sql: SELECT 1, dependson: b}}\n")
-
-    shown = str(airflow.dag_details(broken)["doc_md"])
-    assert re.search(r"broken\.workflow\.yaml:4:\d+", shown), shown
-    assert "depends_on" in shown
-    run_id = airflow.trigger(broken)
-    assert airflow.wait_for_run(broken, run_id) == "failed"
-    assert whole in airflow.dag_ids()
-    assert airflow.import_errors() == []
-
-    define("broken", HEAD + "description: mended\ntasks: {a: {sql: SELECT 1}}\n")
-
-    wait_for(lambda: airflow.dag_details(broken)["description"] == "mended", "the mended definition", 60)
-    run_id = airflow.trigger(broken)
-    assert airflow.wait_for_run(broken, run_id) == "success"
+def test_changed_definition_is_the_one_that_runs(airflow: LocalAirflow, define: Define, database: Path) -> None:
+    for line in ("first", "second"):
+        dag = define("changed", HEAD + f"tasks: {{a: {{sql: \"INSERT INTO log VALUES (:run_id, '{line}')\"}}}}\n")
+        run_id = airflow.trigger(dag)
+        assert airflow.wait_for_run(dag, run_id) == "success"
+        assert lines(database, run_id) == [line]
 
 
 def test_failing_start_says_why(tmp_path: Path) -> None:

@@ -312,7 +312,8 @@ class TestProcess:
     def many_problems(self, tmp_path: Path) -> Path:
         """More problems than a pipe holds."""
         file = tmp_path / "many.workflow.yaml"
-        tasks = [f"  t{number}: {{sql: 'SELECT 1', depends_on: missing_{number}}}" for number in range(3000)]
+        missing = "missing_" + "x" * 200
+        tasks = [f"  t{number}: {{sql: 'SELECT 1', depends_on: {missing}_{number}}}" for number in range(400)]
         file.write_text("\n".join(("workflow: many", "tasks:", *tasks)), encoding="utf-8")
         return file
 

@@ -1,0 +1,126 @@
+"""Every command line that the documentation shows gives what the documentation shows."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from airflow_workflow_provider.cli.commands import COMMANDS
+from tests.docs.pages import ALL_BLOCKS, PAGES, ROOT, Block, page_name, sections, workspace
+
+CONSOLES = [block for block in ALL_BLOCKS if block.language == "console"]
+OUTPUTS = [block for block in ALL_BLOCKS if block.directive == "output of"]
+NAMES = {command.name for command in COMMANDS}
+
+Run = Callable[[str, str], "tuple[str, int]"]
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """Run a command line in the workspace of a page: what it prints and its exit code."""
+    paths = {page_name(path): path for path in PAGES}
+    folder = cache(lambda page: workspace(paths[page], tmp_path_factory.mktemp("page")))
+    environment = {
+        **{name: value for name, value in os.environ.items() if name not in ("FORCE_COLOR", "TERM")},
+        "PATH": os.pathsep.join((os.path.dirname(sys.executable), os.environ["PATH"])),
+        "PYTHONPATH": str(ROOT),
+        "PYTHONIOENCODING": "utf-8",
+        "NO_COLOR": "1",
+        "COLUMNS": "100",
+    }
+
+    def run_command(page: str, command: str) -> tuple[str, int]:
+        done = subprocess.run(
+            command,
+            shell=True,  # as the reader types it
+            cwd=folder(page),
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            encoding="utf-8",
+            timeout=60,
+            check=False,
+        )
+        return done.stdout, done.returncode
+
+    return run_command
+
+
+def conversation(block: Block) -> Iterator[tuple[str, list[str]]]:
+    """The commands of a console block, each with the output shown below it."""
+    command, shown = "", list[str]()
+    for line in block.text.splitlines():
+        if line.startswith("$ "):
+            if command:
+                yield command, shown
+            command, shown = line.removeprefix("$ "), []
+        elif command.endswith("\\"):
+            command = command.removesuffix("\\") + line.strip()
+        else:
+            shown.append(line)
+    assert command, f"{block}: no command"
+    yield command, shown
+
+
+def agrees(shown: list[str], printed: list[str]) -> bool:
+    """Whether they are the same; a line `…` stands for any lines."""
+    pattern = "".join("(?:.*\n)*?" if line.strip() == "…" else re.escape(line) + "\n" for line in shown)
+    return re.fullmatch(pattern, "".join(f"{line}\n" for line in printed)) is not None
+
+
+@pytest.mark.parametrize("block", CONSOLES, ids=str)
+def test_a_console_example_prints_what_it_shows(block: Block, run: Run) -> None:
+    code = 0
+    for command, shown in conversation(block):
+        if command == "echo $?":
+            printed = [str(code)]
+        else:
+            output, code = run(block.page, command)
+            printed = [line.rstrip() for line in output.splitlines()]
+            assert code in (0, 1), f"{block}: {command}\n{output}"
+        difference = "\n".join(difflib.unified_diff(shown, printed, "shown", "printed", lineterm=""))
+        assert agrees(shown, printed), f"{block}: {command}\n{difference}"
+
+
+@pytest.mark.parametrize("block", OUTPUTS, ids=str)
+def test_an_output_is_what_its_command_prints(block: Block, run: Run) -> None:
+    output, code = run(block.page, block.subject)
+    assert code == 0, output
+    assert block.text == output, f"{block}: paste the output of {block.subject} again"
+
+
+@pytest.mark.parametrize("path", PAGES, ids=page_name)
+def test_only_commands_and_targets_that_exist_are_mentioned(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    code = "\n".join(re.findall(r"`[^`\n]+`|^[^`]*\bmake .*$|^\$ .*$", text, flags=re.MULTILINE))
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE))
+    named = re.findall(r"(?:airflow workflows|python -m airflow_workflow_provider) ([a-z]+)", text)
+    assert set(named) <= NAMES, sorted(set(named) - NAMES)
+    made = re.findall(r"(?:^|`)make (?:[A-Z_]+=\S+ )*([a-z-]+)", code, flags=re.MULTILINE)
+    assert set(made) <= targets, sorted(set(made) - targets)
+
+
+def test_every_command_has_a_section_with_its_arguments_and_an_example() -> None:
+    pages = sections(ROOT / "docs" / "command-line.md")
+    for command in COMMANDS:
+        assert command.name in pages, f"docs/command-line.md has no section '{command.name}'"
+        section = pages[command.name]
+        assert f"$ python -m airflow_workflow_provider {command.name}" in section, f"no example of {command.name}"
+        for argument in command.arguments:
+            flag = next((flag for flag in argument.flags if flag.startswith("--")), argument.options.get("metavar"))
+            assert f"`{flag}" in section, f"{command.name}: {flag} is not explained"
+
+
+@pytest.mark.parametrize("block", [block for block in ALL_BLOCKS if block.language in ("sh", "console")], ids=str)
+def test_a_shell_block_is_one_of_the_two_kinds(block: Block) -> None:
+    prompts = any(line.startswith("$ ") for line in block.text.splitlines())
+    assert prompts == (block.language == "console"), f"{block}: console has prompts and is run, sh has none"
