@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from inspect import getdoc
 from pathlib import Path
 from pkgutil import iter_modules
@@ -83,21 +83,23 @@ _TYPES: Final = (
 _OTHER_RULES: Final = {
     "syntax": "text that is no YAML or JSON document: tabs, duplicate keys, anchors, not UTF-8, larger than 4 MiB",
     "unknown_package": "a package that does not exist, exists twice or has errors itself",
-    "sql_file": "a `.sql` file that is missing, empty, cannot be read or is named by an absolute path",
-    "operator": "an operator that does not import or refuses its arguments (`airflow workflows validate`, the DAG folder)",
-    "airflow": "anything else that Airflow refuses (`airflow workflows validate`, the DAG folder)",
+    "sql_file": "a `.sql` file that is missing, empty, cannot be read or is outside of the definition's folder",
+    "operator": "an operator that does not import or refuses its arguments (`airflow workflows validate`, DAG folder)",
+    "airflow": "anything else that Airflow refuses (`airflow workflows validate`, DAG folder)",
     "duplicate_workflow": "two files that define a workflow of one name",
 }
 
 _INTRO: Final = f"""\
 # Definition reference
 
-Generated from the JSON Schemas of the language by `{COMMAND}`; do not edit. `python -m airflow_workflow_provider schema` \
-prints them. For a tour see [Writing definitions](writing-definitions.md), for the meaning [Semantics](semantics.md).
+Generated from the JSON Schemas of the language by `{COMMAND}`; do not edit. `python -m \
+airflow_workflow_provider schema` prints them. For a tour see [Writing definitions](writing-definitions.md), for \
+the meaning [Semantics](semantics.md).
 
-A workflow is a file `*.workflow.yaml`, a package a file `*.package.yaml`. `.yml` and `.json` work too. An unknown key is \
-an error. YAML is read as YAML 1.2: only `true` and `false` are booleans (`NO` is text), a date is text until a type says \
-otherwise. Anchors, aliases, tags and duplicate keys are errors, as is a file of more than 4 MiB.
+A workflow is a file `*.workflow.yaml`, a package a file `*.package.yaml`. `.yml` and `.json` work too. An \
+unknown key is an error. YAML is read as YAML 1.2: only `true` and `false` are booleans (`NO` is text), a date \
+is text until a type says otherwise. Anchors, aliases, tags and duplicate keys are errors, as is a file of more \
+than 4 MiB.
 
 *Required* marks a key that must be there; every other may be left out.
 """
@@ -115,43 +117,44 @@ _AFTER: Final = {
 A task has at most one edge from another task. Cycles, unknown sources and edges from a task to itself are errors.
 """,
     "SqlTask": """\
-- `sql` is one statement, a list of statements, or the path of a `.sql` file relative to the definition (which may hold \
-several statements, separated by `;`); a list may mix both. All statements of a task run in one \
+- `sql` is one statement, a list of statements, or the path of a `.sql` file in the definition's folder or below \
+it (which may hold several statements, separated by `;`); a list may mix both. All statements of a task run in one \
 transaction, which is committed before variables are set.
-- `:name` is a bind parameter: a variable or a [built-in](#built-ins). `::type` casts, literals, quoted identifiers and \
-comments stay as they are; `\\:` is a colon.
-- `set: x` fills `x` from the first column of the last statement's first row; `set: {x: column, y: other}` fills several, \
-by column name.
-- `on_empty` says what happens when there is no row: `null` sets the variables to null, `skip` skips the task, `fail` \
-fails it without another attempt.
+- `:name` is a bind parameter: a variable or a [built-in](#built-ins). `::type` casts, literals, quoted \
+identifiers and comments stay as they are; `\\:` is a colon.
+- `set: x` fills `x` from the first column of the last statement's first row; `set: {x: column, y: other}` fills \
+several, by column name.
+- `on_empty` says what happens when there is no row: `null` sets the variables to null, `skip` skips the task, \
+`fail` fails it without another attempt.
 """,
     "PackageTask": """\
-The package is looked for by its name, in the folder of the workflow and the folders below it. `variables` gives values to \
-the package's variables; others it does not know are errors. `connection` becomes the operator's argument `conn_id`.
+The package is looked for by its name, in the folder of the workflow and the folders below it. `variables` gives \
+values to the package's variables; others it does not know are errors. `connection` becomes the operator's \
+argument `conn_id`.
 """,
     "OperatorTask": """\
 - Strings in `arguments` are Jinja templates where the operator templates that argument (its `template_fields`). \
-`{{ vars.name }}` reads a variable, Airflow's own names (`{{ ds }}`, `{{ macros }}`) work as always. A value that is \
-exactly one reference, `"{{ vars.name }}"`, keeps its type.
+`{{ vars.name }}` reads a variable, Airflow's own names (`{{ ds }}`, `{{ macros }}`) work as always. A value \
+that is exactly one reference, `"{{ vars.name }}"`, keeps its type.
 - A dotted path given for an argument whose name ends in `_callable` is imported.
 - Inside `env`, `environment` and `env_vars` values become text: null is empty, lists are joined by commas.
-- `task_id`, `trigger_rule`, `dag` and `owner` cannot be given; `retries`, `retry_delay`, `timeout` and `pool` are keys of \
-the task. `connection` becomes the argument `conn_id`.
+- `task_id`, `trigger_rule`, `dag` and `owner` cannot be given; `retries`, `retry_delay`, `timeout` and `pool` \
+are keys of the task. `connection` becomes the argument `conn_id`.
 """,
     "WorkflowTask": """\
 Read, but refused as not supported yet.
 """,
     "Variable": """\
-A variable is written short, as its default (`region: EU`), or long, as a mapping of these keys (`region: {default: EU}`). A \
-default that is itself a mapping needs the long form.
+A variable is written short, as its default (`region: EU`), or long, as a mapping of these keys (`region: \
+{default: EU}`). A default that is itself a mapping needs the long form.
 """,
     "Run": """\
-The rules for `arguments` of an [operator task](#operator-task) hold here too. A package reads only variables that it \
-declares, and built-ins.
+The rules for `arguments` of an [operator task](#operator-task) hold here too. A package reads only variables \
+that it declares, and built-ins.
 """,
 }
 
-_TITLES: Final = {"Workflow": "Workflow", "Package": "Package", "Edges": "Edges", "Variable": "Variable", "Run": "run"}
+_TITLES: Final = {"Workflow": "Workflow", "Package": "Package", "Run": "run"}
 
 
 def reference() -> str:
@@ -161,7 +164,7 @@ def reference() -> str:
     parts = [
         _INTRO,
         _model("Workflow", workflow),
-        _model("Defaults", definitions["Defaults"], "Defaults", "`defaults` of a workflow: for every task that does not give its own."),
+        _model("Defaults", definitions["Defaults"]),
         "## Tasks\n\nA task has exactly one of `sql`, `package`, `operator` and `workflow`, which says what it does. "
         "These keys every task has:\n\n" + _rows("SqlTask", _common(definitions)),
         *(_model(name, _own(definitions, name)) for name in ("SqlTask", "PackageTask", "OperatorTask", "WorkflowTask")),
@@ -189,9 +192,9 @@ def _own(definitions: Mapping[str, Schema], name: str) -> Schema:
     return {**definitions[name], "properties": own}
 
 
-def _model(name: str, schema: Schema, title: str | None = None, description: str | None = None) -> str:
-    head = title or _TITLES.get(name) or schema["title"]
-    return f"## {head}\n\n{description or schema['description']}\n\n{_rows(name, schema)}\n{_AFTER.get(name, '')}"
+def _model(name: str, schema: Schema) -> str:
+    title = _TITLES.get(name, schema["title"])
+    return f"## {title}\n\n{schema['description']}\n\n{_rows(name, schema)}\n{_AFTER.get(name, '')}"
 
 
 def _rows(model: str, schema: Schema) -> str:
@@ -278,8 +281,8 @@ def _built_ins() -> str:
     assert set(_BUILT_INS) == BUILT_INS, "a built-in has come or gone"
     lines = [f"| `{name}` | {meaning} |" for name, meaning in _BUILT_INS.items()]
     return (
-        "## Built-ins\n\nRead like variables, `:ds` in SQL and `{{ vars.ds }}` or `vars.ds` elsewhere. No variable may bear "
-        "one of these names.\n\n| Name | Value |\n|---|---|\n" + "\n".join(lines) + "\n"
+        "## Built-ins\n\nRead like variables, `:ds` in SQL and `{{ vars.ds }}` or `vars.ds` elsewhere. No variable may "
+        "bear one of these names.\n\n| Name | Value |\n|---|---|\n" + "\n".join(lines) + "\n"
     )
 
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from itertools import combinations
-from typing import Any
-
-from airflow_workflow_provider.definitions.definition import Definition
+from airflow_workflow_provider.definitions.definition import Definition, Statement
 from airflow_workflow_provider.definitions.models import Workflow
 
+BASH = "airflow.providers.standard.operators.bash.BashOperator"
 WORDS = {"S": "success", "F": "failure", "K": "skipped"}
 ACCEPTS = tuple(frozenset(chosen) for size in (1, 2, 3) for chosen in combinations("SFK", size))
 
@@ -21,16 +20,18 @@ def words(accepted: frozenset[str]) -> list[str]:
 
 
 def definition(
-    shape: Mapping[str, tuple[str, Mapping[str, frozenset[str]]]], mode: str = "strict", **more: Any
+    shape: Mapping[str, tuple[str, Mapping[str, frozenset[str]]]], mode: str = "strict", *, sql: bool = False
 ) -> Definition:
-    """A workflow of that shape, whose tasks are operators that may end in any way."""
+    """A workflow of that shape, whose tasks are operators that may end in any way, or SQL, which never skips itself."""
+    work = {"sql": "SELECT 1"} if sql else {"operator": BASH, "arguments": {"bash_command": "true"}}
     tasks = {
         name: {
-            "operator": "airflow.providers.standard.operators.bash.BashOperator",
-            "arguments": {"bash_command": "true"},
+            **work,
             "constraint": constraint,
             "depends_on": {source: words(accepted) for source, accepted in edges.items()},
         }
         for name, (constraint, edges) in shape.items()
     }
-    return Definition(Workflow.model_validate({"workflow": "w", "outcome": mode, "tasks": tasks, **more}))
+    workflow = Workflow.model_validate({"workflow": "w", "outcome": mode, "tasks": tasks})
+    statements = {name: (Statement("SELECT 1", ("tasks", name, "sql")),) for name in tasks} if sql else {}
+    return Definition(workflow, statements=statements)

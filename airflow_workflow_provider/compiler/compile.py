@@ -85,8 +85,28 @@ def _run_outcome(plan: Plan) -> RunOutcome | None:
         plan.outcome_mode,
         dict(plan.wirings()),
         tuple(_workers(plan.tasks, plan.decisions)),
+        skippable=_skippable(plan),
         has_handlers=any(Outcome.FAILURE in outcomes for outcomes in accepts),
     )
+
+
+def _skippable(plan: Plan) -> frozenset[str]:
+    """Tasks that can end ``skipped``: by themselves, or because their wiring skips them rather than fail them.
+
+    SQL skips itself only where the definition says so; what an operator does cannot be known.
+    """
+    found = {decision.task for decision in plan.decisions}
+    for task in plan.tasks:
+        skips_itself = task.condition is not None or not isinstance(task.work, SqlWork) or task.work.on_empty == "skip"
+        if skips_itself or _is_skipped_by(task.wiring, found):
+            found.add(task.id)
+    return frozenset(found)
+
+
+def _is_skipped_by(wiring: Wiring, skippable: set[str]) -> bool:
+    if wiring.rule is TriggerRule.ALL_SUCCESS:
+        return any(source in skippable for source in wiring.upstream)
+    return True
 
 
 def _workers(tasks: tuple[PlannedTask, ...], decisions: tuple[Decision, ...]) -> Iterator[str]:

@@ -17,19 +17,20 @@ def run_outcome(
     wirings: Mapping[str, Wiring],
     workers: tuple[str, ...],
     *,
+    skippable: frozenset[str],
     has_handlers: bool,
 ) -> RunOutcome | None:
     """The run's outcome nodes, or ``None`` where the leaves tell the run's state exactly.
 
     ``wirings`` has every node so far; ``workers`` are those that can fail (tasks and decision nodes), sources first;
-    ``has_handlers``: some edge accepts failure.
+    ``skippable``: those that can end ``skipped``; ``has_handlers``: some edge accepts failure.
     """
     downstream: dict[str, list[str]] = {name: [] for name in wirings}
     for name, wiring in wirings.items():
         for source in wiring.upstream:
             downstream[source].append(name)
     leaves = tuple(name for name, followers in downstream.items() if not followers)
-    hidden = _hidden_failures(workers, wirings, downstream)
+    hidden = _hidden_failures(workers, wirings, downstream, skippable)
     if not hidden and not (mode == "handled" and has_handlers):
         return None
     watched = tuple(dict.fromkeys((*hidden, *leaves)))
@@ -60,26 +61,32 @@ def _last_to_settle(wirings: Mapping[str, Wiring], downstream: Mapping[str, list
 
 
 def _hidden_failures(
-    workers: tuple[str, ...], wirings: Mapping[str, Wiring], downstream: Mapping[str, list[str]]
+    workers: tuple[str, ...],
+    wirings: Mapping[str, Wiring],
+    downstream: Mapping[str, list[str]],
+    skippable: frozenset[str],
 ) -> list[str]:
     """Workers whose failure need not show at a leaf.
 
-    A failure shows when the node is a leaf, or when a follower becomes ``upstream_failed`` for certain (it waits for
-    this node alone, or is never skipped earlier) and shows in turn.
+    A failure shows when the node is a leaf, or when a follower becomes ``upstream_failed`` for certain and shows in
+    turn.
     """
     shows: dict[str, bool] = {}
     for name in reversed(workers):
         shows[name] = not downstream[name] or any(
-            shows.get(follower, False) and _fails_with(wirings[follower]) for follower in downstream[name]
+            shows.get(follower, False) and _fails_with(wirings[follower], name, skippable)
+            for follower in downstream[name]
         )
     return [name for name in workers if not shows[name]]
 
 
-def _fails_with(wiring: Wiring) -> bool:
-    """Whether the node is ``upstream_failed`` as soon as one of its sources failed, whatever the others do.
+def _fails_with(wiring: Wiring, source: str, skippable: frozenset[str]) -> bool:
+    """Whether the node is ``upstream_failed`` when ``source`` has failed, whatever its other sources do.
 
-    Not ``all_success`` over several: a source that was skipped before has skipped the node already.
+    Not ``all_success`` beside a source that can be skipped: that one may have skipped the node already.
     """
     if wiring.rule is TriggerRule.NONE_FAILED:
         return True
-    return wiring.rule in (TriggerRule.ALL_SUCCESS, TriggerRule.ONE_SUCCESS) and len(wiring.upstream) == 1
+    if wiring.rule is TriggerRule.ALL_SUCCESS:
+        return not any(other in skippable for other in wiring.upstream if other != source)
+    return wiring.rule is TriggerRule.ONE_SUCCESS and len(wiring.upstream) == 1

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
 from enum import Enum
-from typing import TypeAlias
+from os.path import commonprefix
+from typing import Final, TypeAlias
 
 Location: TypeAlias = "tuple[str | int, ...]"
+
+_CONTROL: Final = re.compile("[\\x00-\\x1f\\x7f-\\x9f\\u2028\\u2029\\ud800-\\udfff]")
+_PLAIN_KEY: Final = re.compile(r"[\w\-]+|<<|~")
 
 
 class Severity(str, Enum):
@@ -61,14 +66,21 @@ def sort_key(diagnostic: Diagnostic) -> tuple[str, int, int, str]:
 
 
 def dotted(location: Location) -> str:
-    """``("tasks", "a", "sql", 0)`` as ``tasks.a.sql[0]``."""
+    """``("tasks", "a", "sql", 0)`` as ``tasks.a.sql[0]``; keys that are no plain word in quotes."""
     text = ""
     for part in location:
         if isinstance(part, int):
             text += f"[{part}]"
         else:
-            text += f".{part}" if text else part
-    return text
+            shown = part if _PLAIN_KEY.fullmatch(part) else f"'{part}'"
+            text += f".{shown}" if text else shown
+    return one_line(text, limit=300)
+
+
+def one_line(text: str, *, limit: int = 1000) -> str:
+    """Text that came from a file, fit to be shown: no line breaks or control characters, and not endless."""
+    shown = text if len(text) <= limit else f"{text[: limit // 2]} … {text[-limit // 2 :]}"
+    return _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), shown)
 
 
 def quoted_list(names: Iterable[str], *, limit: int = 12) -> str:
@@ -80,8 +92,20 @@ def quoted_list(names: Iterable[str], *, limit: int = 12) -> str:
 
 def suggestion(name: str, known: Iterable[str]) -> str:
     """``"; did you mean 'x'?"`` for the nearest known name, or ``""``."""
-    nearest = get_close_matches(name, list(known), n=1, cutoff=0.6)
+    known = list(known)
+    other_case = [other for other in known if other.casefold() == name.casefold()]
+    nearest = other_case or get_close_matches(name, _near(name, known), n=1, cutoff=0.6)
     return f"; did you mean '{nearest[0]}'?" if nearest else ""
+
+
+def _near(name: str, known: list[str]) -> list[str]:
+    """Comparing is slow: among hundreds of names only those that begin most alike, of about that length."""
+    if len(name) > 200:
+        return []
+    known = [other for other in known if 2 * abs(len(other) - len(name)) <= len(other) + len(name)]
+    if len(known) <= 100:
+        return known
+    return sorted(known, key=lambda other: (-len(commonprefix((name, other))), abs(len(other) - len(name))))[:100]
 
 
 def unknown_name(kind: str, name: str, known: Iterable[str]) -> str:

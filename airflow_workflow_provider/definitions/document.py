@@ -8,6 +8,7 @@ they are how a few bytes become gigabytes, and JSON has none.
 from __future__ import annotations
 
 import json
+import math
 import re
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,7 +17,9 @@ from typing import Any, Final, NoReturn
 
 import yaml
 
-from airflow_workflow_provider.definitions.diagnostics import Diagnostic, Finding, Location, dotted
+from airflow_workflow_provider.definitions.diagnostics import Diagnostic, Finding, Location, dotted, one_line
+from airflow_workflow_provider.definitions.json_nodes import compose_json
+from airflow_workflow_provider.definitions.values import describe
 
 try:
     from yaml import CSafeLoader as _BaseLoader
@@ -25,7 +28,13 @@ except ImportError:  # PyYAML built without libyaml: slower, same result
 
 MAX_BYTES: Final = 4 * 1024 * 1024
 MAX_DEPTH: Final = 60
+MAX_DIGITS: Final = 1000
 _INTEGER: Final = re.compile(r"[-+]?[0-9]+")
+_FLOAT: Final = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
+_NOT_TEXT: Final = re.compile("[\0\ud800-\udfff]")
+_JSON_ESCAPED: Final = re.compile(r"\\u(?:0000|[dD][89a-fA-F])")
+_NOT_YAML: Final = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_LEADING_RUN: Final = re.compile(r"^[ ?:\-]{100}", re.MULTILINE)
 
 
 class _Loader(_BaseLoader):
@@ -38,7 +47,7 @@ for _tag, _pattern, _first in (
     ("bool", r"(?:true|True|TRUE|false|False|FALSE)$", "tTfF"),
     ("null", r"(?:~|null|Null|NULL|)$", ["~", "n", "N", ""]),
     ("int", r"[-+]?[0-9]+$", "-+0123456789"),
-    ("float", r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?$", "-+0123456789."),
+    ("float", _FLOAT.pattern + "$", "-+0123456789."),
 ):
     _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(_pattern), list(_first))
 
@@ -64,21 +73,33 @@ class Document:
 
     @cached_property
     def _root(self) -> yaml.Node | None:
-        loader = _Loader(self.text.removeprefix("\ufeff"))
-        try:
-            return loader.get_single_node()
-        finally:
-            loader.dispose()
+        text = self.text.removeprefix("\ufeff")
+        return compose_json(text) if self.file.endswith(".json") else _compose_yaml(text)
+
+    @cached_property
+    def _children(self) -> dict[int, dict[str | int, tuple[yaml.Node | None, yaml.Node]]]:
+        return {}
+
+    def _child(self, node: yaml.Node, part: str | int) -> tuple[yaml.Node | None, yaml.Node] | None:
+        children = self._children.get(id(node))
+        if children is None:
+            children = self._children[id(node)] = _children(node)
+        return children.get(part)
 
     def position(self, location: Location, *, on_key: bool = False) -> tuple[int, int]:
-        """Line and column, from 1, of the value at ``location`` or of its key; of the nearest parent if absent."""
+        """Line and column, from 1, of the value at ``location`` or of its key; of the nearest parent if absent.
+
+        What is written in a short form (``sql: text``, ``region: EU``) stands at its value.
+        """
         node = self._root
         if node is None:
             return 1, 1
         mark = node.start_mark
         for depth, part in enumerate(location):
-            found = _child(node, part)
+            found = self._child(node, part)
             if found is None:
+                if depth and isinstance(node, yaml.ScalarNode) and not on_key:
+                    mark = node.start_mark
                 break
             key, value = found
             use_key = key is not None and (on_key if depth == len(location) - 1 else True)
@@ -90,16 +111,22 @@ class Document:
         """The finding with its place in this file."""
         line, column = self.position(finding.location, on_key=finding.on_key)
         return Diagnostic(
-            self.file, line, column, dotted(finding.location), finding.message, finding.rule, finding.severity
+            self.file,
+            line,
+            column,
+            dotted(finding.location),
+            one_line(finding.message),
+            finding.rule,
+            finding.severity,
         )
 
 
-def _child(node: yaml.Node, part: str | int) -> tuple[yaml.Node | None, yaml.Node] | None:
+def _children(node: yaml.Node) -> dict[str | int, tuple[yaml.Node | None, yaml.Node]]:
     if isinstance(node, yaml.MappingNode):
-        return next(((key, value) for key, value in node.value if key.value == part), None)
-    if isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
-        return None, node.value[part]
-    return None
+        return {key.value: (key, value) for key, value in node.value if isinstance(key, yaml.ScalarNode)}
+    if isinstance(node, yaml.SequenceNode):
+        return {index: (None, item) for index, item in enumerate(node.value)}
+    return {}
 
 
 def read_text(path: Path) -> str:
@@ -108,6 +135,8 @@ def read_text(path: Path) -> str:
         content = path.read_bytes()
     except OSError as error:
         raise DocumentError(f"the file cannot be read: {error.strerror or error}") from None
+    except ValueError as error:  # a NUL in the path
+        raise DocumentError(f"the file cannot be read: {error}") from None
     return decode(content)
 
 
@@ -138,82 +167,106 @@ def parse(text: str, file: str) -> Document:
     return Document(file, text, data)
 
 
-def describe(value: object) -> str:
-    """A value as a message shows it: its kind and, if short, itself."""
-    if value is None:
-        return "nothing (null)"
-    if isinstance(value, bool):
-        return f"the boolean {str(value).lower()}"
-    if isinstance(value, dict):
-        return "a mapping"
-    if isinstance(value, list):
-        return "a list"
-    kind = {int: "the integer", float: "the number"}.get(type(value), "the text")
-    shown = repr(value)
-    return f"{kind} {shown if len(shown) <= 60 else shown[:57] + '…'}"
-
-
 def _parse_yaml(text: str) -> Any:
     text = text.removeprefix("\ufeff")
     _refuse_deep_nesting(text)
-    loader = _Loader(text)
     try:
-        node = loader.get_single_node()
+        node = _compose_yaml(text)
         return None if node is None else _construct(node, set(), (), 0)
     except yaml.YAMLError as error:
         raise _document_error(error, text) from None
+    except _AliasError as error:
+        raise _alias_error(text, error.location) from None
+
+
+def _compose_yaml(text: str) -> yaml.Node | None:
+    loader = _Loader(text)
+    try:
+        return loader.get_single_node()
     finally:
         loader.dispose()
 
 
 def _refuse_deep_nesting(text: str) -> None:
-    """Before libyaml recurses: thousands of open brackets would exhaust the C stack."""
-    opened = text.count("[") + text.count("{") + text.count("- -") + text.count("? ")
-    if opened < 1000:
+    """Before nodes are composed, which recurses in C: thousands of levels would exhaust the stack and the process.
+
+    A level costs a bracket or, in block style, a longer run of indentation and indicators: few files have so many.
+    """
+    if text.count("[") + text.count("{") < 200 and not _LEADING_RUN.search(text):
         return
-    depth = deepest = 0
-    for match in re.finditer(r"[\[{\]}]|- (?=- )|\? (?=\? )", text):
-        depth = depth - 1 if match[0] in "]}" else depth + 1
-        deepest = max(deepest, depth)
-        if match[0][0] not in "[{]}" and text[match.end() : match.end() + 2] not in ("- ", "? "):
-            depth = 0
-    if deepest > 10 * MAX_DEPTH:
-        raise DocumentError(f"values are nested more than {MAX_DEPTH} deep")
+    depth = 0
+    try:
+        for event in yaml.parse(text, Loader=_Loader):
+            if isinstance(event, yaml.CollectionStartEvent):
+                depth += 1
+                if depth > 2 * MAX_DEPTH:
+                    mark = event.start_mark
+                    raise DocumentError(_TOO_DEEP, mark.line + 1, mark.column + 1)
+            elif isinstance(event, yaml.CollectionEndEvent):
+                depth -= 1
+    except yaml.YAMLError as error:
+        raise _document_error(error, text) from None
+
+
+_TOO_DEEP: Final = f"values are nested more than {MAX_DEPTH} deep"
+
+
+class _AliasError(Exception):
+    """A node that is used again; where the alias stands is looked up by who catches this."""
+
+    def __init__(self, location: Location) -> None:
+        super().__init__()
+        self.location = location
+
+
+def _alias_error(text: str, location: Location) -> DocumentError:
+    alias = next(event for event in yaml.parse(text, Loader=_Loader) if isinstance(event, yaml.AliasEvent))
+    return DocumentError(
+        f"the alias '*{alias.anchor}' repeats a value; anchors and aliases are not allowed: write the value out "
+        "or use 'defaults'",
+        alias.start_mark.line + 1,
+        alias.start_mark.column + 1,
+        location,
+    )
 
 
 def _construct(node: yaml.Node, seen: set[int], location: Location, depth: int) -> Any:
     """Plain data of a node; every node may appear once, so an alias shows itself."""
     identity = id(node)
     if identity in seen:
-        mark = node.start_mark
-        raise DocumentError(
-            f"the value of line {mark.line + 1} is used again through an alias (*name); "
-            "anchors and aliases are not allowed: write the value out or use 'defaults'",
-            mark.line + 1,
-            mark.column + 1,
-            location,
-        )
+        raise _AliasError(location)
     seen.add(identity)
     if isinstance(node, yaml.ScalarNode):
         return _scalar(node, location)
     if depth > MAX_DEPTH:
-        raise _error(node, f"values are nested more than {MAX_DEPTH} deep", location)
+        raise _error(node, _TOO_DEEP, location[:3])
     if isinstance(node, yaml.SequenceNode):
+        if node.tag != "tag:yaml.org,2002:seq":
+            raise _tag_error(node, location)
         return [_construct(item, seen, (*location, index), depth + 1) for index, item in enumerate(node.value)]
     return _mapping(node, seen, location, depth)
 
 
 def _mapping(node: yaml.Node, seen: set[int], location: Location, depth: int) -> dict[str, Any]:
+    if node.tag != "tag:yaml.org,2002:map":
+        raise _tag_error(node, location)
     data: dict[str, Any] = {}
     for key_node, value_node in node.value:
         key = key_node.value
         if not isinstance(key_node, yaml.ScalarNode):
             raise _error(key_node, "a key must be text", location)
+        if id(key_node) in seen:
+            raise _AliasError(location)
+        seen.add(id(key_node))
         if key in data:
             first = next(first for first, _ in node.value if first.value == key).start_mark
             raise _error(key_node, f"the key '{key}' is given twice; first in line {first.line + 1}", (*location, key))
-        if key == "<<" and key_node.style is None:
+        if key == "<<" and not key_node.style:
             raise _error(key_node, "merge keys (<<) are not allowed: write the keys out or use 'defaults'", location)
+        if key_node.tag != _STRING:
+            _scalar(key_node, location)  # refuses tags
+        elif _NOT_TEXT.search(key):
+            raise _not_text(key_node, location)
         data[key] = _construct(value_node, seen, (*location, key), depth + 1)
     return data
 
@@ -224,81 +277,143 @@ _STRING: Final = "tag:yaml.org,2002:str"
 def _scalar(node: yaml.ScalarNode, location: Location) -> Any:
     tag, value = node.tag, node.value
     if tag == _STRING:
+        if _NOT_TEXT.search(value):
+            raise _not_text(node, location)
         return value
     if tag == "tag:yaml.org,2002:int" and _INTEGER.fullmatch(value):
-        if len(value) > 1000:
-            raise _error(node, "an integer of more than 1000 digits", location)
+        if len(value) > MAX_DIGITS:
+            raise _error(node, f"an integer of more than {MAX_DIGITS} digits", location)
         return int(value)
     if tag == "tag:yaml.org,2002:bool" and value.lower() in ("true", "false"):
         return value.lower() == "true"
-    if tag == "tag:yaml.org,2002:null":
+    if tag == "tag:yaml.org,2002:null" and value.lower() in ("", "~", "null"):
         return None
-    if tag == "tag:yaml.org,2002:float":
-        return float(value)
-    raise _error(
-        node,
-        f"the tag '{tag.replace('tag:yaml.org,2002:', '!!')}' is not allowed; write plain values",
-        location,
-    )
+    if tag == "tag:yaml.org,2002:float" and _FLOAT.fullmatch(value):
+        number = float(value)
+        if math.isinf(number):
+            raise _error(node, f"{value} is larger than a number can be", location)
+        return number
+    raise _tag_error(node, location)
+
+
+def _tag_error(node: yaml.Node, location: Location) -> DocumentError:
+    if node.value in ("NaN", "Infinity", "-Infinity"):
+        return _error(node, f"{node.value} is not a number that a definition can hold", location)
+    tag = node.tag.replace("tag:yaml.org,2002:", "!!")
+    return _error(node, f"the tag '{tag}' is not allowed; write plain values", location)
+
+
+def _not_text(node: yaml.Node, location: Location) -> DocumentError:
+    character = _NOT_TEXT.search(node.value)
+    assert character is not None
+    return _error(node, f"the character U+{ord(character[0]):04X} is not allowed in text; remove it", location)
 
 
 def _error(node: yaml.Node, message: str, location: Location) -> DocumentError:
-    return DocumentError(message, node.start_mark.line + 1, node.start_mark.column + 1, location)
+    return DocumentError(one_line(message), node.start_mark.line + 1, node.start_mark.column + 1, location)
 
 
 def _document_error(error: yaml.YAMLError, text: str) -> DocumentError:
-    if isinstance(error, yaml.reader.ReaderError):
-        line = text.count("\n", 0, error.position) + 1
-        return DocumentError(f"the character {error.character!r} is not allowed in YAML", line)
-    mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
-    problem = getattr(error, "problem", None) or str(error)
+    strange = _NOT_YAML.search(text) if isinstance(error, yaml.reader.ReaderError) else None
+    if strange is not None:
+        line = text.count("\n", 0, strange.start()) + 1
+        column = strange.start() - text.rfind("\n", 0, strange.start())
+        return DocumentError(f"the character U+{ord(strange[0]):04X} is not allowed in YAML; remove it", line, column)
+    mark, opened = getattr(error, "problem_mark", None), getattr(error, "context_mark", None)
+    if mark is None or (opened is not None and mark.line >= len(text.splitlines())):
+        mark = opened  # what is never closed is seen at the end, where there is nothing to see
     line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-    return DocumentError(_plain_words(problem, error, text, line), line, column)
+    line = min(line, len(text.splitlines()) or 1)
+    return DocumentError(_plain_words(error, text, line), line, column)
 
 
-def _plain_words(problem: str, error: yaml.YAMLError, text: str, line: int) -> str:
-    lines = text.splitlines()
-    current = lines[line - 1] if line <= len(lines) else ""
+# What people most often get wrong, in their words rather than in libyaml's: (context, problem) → sentence.
+_PLAIN_WORDS: Final = (
+    ("", "but found another document", "the file holds more than one document (---); write one definition per file"),
+    ("", "undefined alias", "a value that starts with '*' must be in quotes; anchors and aliases are not allowed"),
+    ("alias", "", "a value that starts with '*' must be in quotes, for example \"*/5 * * * *\""),
+    ("anchor", "", "a value that starts with '&' must be in quotes"),
+    ("quoted scalar", "unexpected end of stream", "this quote is never closed"),
+    ("flow sequence", "expected ',' or ']'", "this list [ ] is not closed, or a comma is missing in it"),
+    ("flow mapping", "expected ',' or '}'", "this mapping { } is not closed, or a comma is missing in it"),
+    ("", "mapping values are not allowed", "a ': ' is not expected here; check the indentation, or put the value in quotes"),
+    ("", "could not find expected ':'", "a key without ': '; check the line and its indentation"),
+    ("block mapping", "did not find expected key", "this line fits no line above; check its indentation and quotes"),
+    ("block collection", "did not find expected '-'", "this line fits no line above; check its indentation and '- '"),
+    ("", "cannot start any token", "a value cannot start with this character; put it in quotes"),
+)
+
+
+def _plain_words(error: yaml.YAMLError, text: str, line: int) -> str:
+    problem = str(getattr(error, "problem", None) or error)
+    context = str(getattr(error, "context", None) or "")
+    current = next(iter(text.splitlines()[line - 1 : line]), "")
     if "\t" in current[: len(current) - len(current.lstrip())] or (
         "cannot start any token" in problem and "\t" in current
     ):
         return "a tab is used for indentation; YAML wants spaces"
-    if "but found another document" in problem:
-        return "the file holds more than one document (---); write one definition per file"
-    if "undefined alias" in problem:
-        return f"{problem}; anchors and aliases are not allowed"
-    context = getattr(error, "context", None)
-    return f"this is not valid YAML: {problem}" + (f" ({context})" if context else "")
+    for in_context, in_problem, sentence in _PLAIN_WORDS:
+        if in_context in context and in_problem in problem:
+            return sentence
+    return one_line(f"this is not valid YAML: {problem}" + (f" ({context})" if context else ""))
+
+
+class _RefusedError(ValueError):
+    """JSON that YAML would not be: read again, slowly and with positions, to say where."""
 
 
 def _parse_json(text: str) -> Any:
-    def pairs(items: list[tuple[str, Any]]) -> dict[str, Any]:
-        data = dict(items)
-        if len(data) != len(items):
-            repeated.extend(sorted({key for key, _ in items if sum(key == other for other, _ in items) > 1}))
-        return data
-
-    repeated: list[str] = []
+    text = text.removeprefix("\ufeff")
+    if not text.strip():
+        return None
+    data = None
     try:
-        data = json.loads(text.removeprefix("\ufeff"), object_pairs_hook=pairs, parse_constant=_refuse_constant)
+        data = json.loads(
+            text, object_pairs_hook=_pairs, parse_int=_integer, parse_float=_number, parse_constant=_refuse
+        )
+        refused = _JSON_ESCAPED.search(text) is not None or _is_deep(data, text)
     except json.JSONDecodeError as error:
-        if not text.strip():
-            return None
-        raise DocumentError(f"this is not valid JSON: {error.msg}", error.lineno, error.colno) from None
-    except RecursionError:
-        raise DocumentError(f"values are nested more than {MAX_DEPTH} deep") from None
-    except ValueError as error:
-        raise DocumentError(f"this is not valid JSON: {error}") from None
-    if repeated:
-        _raise_repeated_key(text, repeated[0])
+        raise DocumentError(f"this is not valid JSON: {error.msg.removesuffix(' at')}", error.lineno, error.colno) from None
+    except (_RefusedError, RecursionError):
+        refused = True
+    if refused:
+        _construct(compose_json(text), set(), (), 0)
     return data
 
 
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not a JSON number")
+def _pairs(items: list[tuple[str, Any]]) -> dict[str, Any]:
+    data = dict(items)
+    if len(data) != len(items):
+        raise _RefusedError
+    return data
 
 
-def _raise_repeated_key(text: str, key: str) -> NoReturn:
-    """The YAML reader knows positions and sees the same document."""
-    _parse_yaml(text)
-    raise DocumentError(f"the key '{key}' is given twice")
+def _integer(text: str) -> int:
+    if len(text) > MAX_DIGITS:
+        raise _RefusedError
+    return int(text)
+
+
+def _number(text: str) -> float:
+    number = float(text)
+    if math.isinf(number):
+        raise _RefusedError
+    return number
+
+
+def _refuse(_: str) -> NoReturn:
+    raise _RefusedError
+
+
+def _is_deep(data: object, text: str) -> bool:
+    if text.count("[") + text.count("{") <= MAX_DEPTH:
+        return False
+    level = [data]
+    for _ in range(MAX_DEPTH + 2):
+        level = [
+            item
+            for value in level
+            if isinstance(value, dict | list)
+            for item in (value.values() if isinstance(value, dict) else value)
+        ]
+    return any(isinstance(value, dict | list) for value in level)

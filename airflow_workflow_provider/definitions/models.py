@@ -6,14 +6,16 @@ rules. Everything is strict: ``"2"`` is no integer and ``1`` no boolean.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from typing import Annotated, Any, Final, Literal, TypeAlias
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag
 from pydantic_core import PydanticCustomError
 
 from airflow_workflow_provider.definitions.durations import PATTERN, parse_duration
+from airflow_workflow_provider.definitions.values import describe, parse_date, parse_datetime
 
 Accept: TypeAlias = Literal["success", "failure", "completion", "skipped"]
 ConstraintKind: TypeAlias = Literal["all", "any"]
@@ -23,7 +25,18 @@ WORKFLOW_NAME: Final = r"^[\w.\-]+$"
 TASK_NAME: Final = r"^[A-Za-z_][A-Za-z0-9_\-]*$"
 VARIABLE_NAME: Final = r"^[A-Za-z_][A-Za-z0-9_]*$"
 
-WorkflowName = Annotated[str, Field(pattern=WORKFLOW_NAME, max_length=250)]
+
+
+def _dag_id(name: str) -> str:
+    """Airflow reads the pattern with Python's ``re``, whose ``\\w`` has no combining marks; pydantic's has."""
+    if re.fullmatch(r"[\w.\-]+", name):
+        return name
+    raise PydanticCustomError("dag_id", "'{name}' is not a valid name; {hint}", {"name": name, "hint": _DAG_ID_HINT})
+
+
+_DAG_ID_HINT: Final = "expected letters, digits, '_', '-' and '.', accents as one character with their letter"
+
+WorkflowName = Annotated[str, Field(pattern=WORKFLOW_NAME, max_length=250), AfterValidator(_dag_id)]
 TaskName = Annotated[str, Field(pattern=TASK_NAME, max_length=200)]
 VariableName = Annotated[str, Field(pattern=VARIABLE_NAME, max_length=200)]
 DottedPath = Annotated[str, Field(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)+$")]
@@ -36,16 +49,23 @@ def _duration(value: object) -> timedelta:
         raise PydanticCustomError("duration", "{reason}", {"reason": str(error)}) from None
 
 
+def _timeout(value: timedelta) -> timedelta:
+    """Airflow takes a timeout of zero for none."""
+    if not value:
+        raise PydanticCustomError("timeout", "a timeout is longer than zero; leave it out for none")
+    return value
+
+
 def _start_date(value: object) -> date:
     """A date or a date and time in ISO-8601, as text: YAML and JSON say the same."""
     if isinstance(value, str):
-        for parse in (date.fromisoformat, datetime.fromisoformat):
+        for parse in (parse_date, parse_datetime):
             try:
                 return parse(value)
             except ValueError:
                 continue
     raise PydanticCustomError(
-        "start_date", "{value} is not a date; write for example 2026-01-31", {"value": repr(value)}
+        "start_date", "{value} is not a date; write for example 2026-01-31", {"value": describe(value)}
     )
 
 
@@ -87,6 +107,7 @@ def _variable(value: object) -> object:
 Duration = Annotated[
     timedelta, BeforeValidator(_duration, json_schema_input_type=Annotated[str, Field(pattern=PATTERN)])
 ]
+Timeout = Annotated[Duration, AfterValidator(_timeout)]
 Accepts = Annotated[
     list[Accept],
     Field(min_length=1),
@@ -146,7 +167,7 @@ class TaskBase(Model):
     variables: dict[VariableName, Any] = Field(default_factory=dict, description="Values for this task only.")
     retries: int | None = Field(None, ge=0, description="Attempts after the first one.")
     retry_delay: Duration | None = Field(None, description="Pause between attempts.")
-    timeout: Duration | None = Field(None, description="A task that runs longer fails.")
+    timeout: Timeout | None = Field(None, description="A task that runs longer fails.")
     pool: str | None = Field(None, min_length=1, description="Airflow pool.")
     connection: str | None = Field(None, min_length=1, description="Airflow connection id.")
 
@@ -209,7 +230,7 @@ class Defaults(Model):
     connection: str | None = Field(None, min_length=1, description="Airflow connection id of SQL tasks.")
     retries: int | None = Field(None, ge=0, description="Attempts after the first one.")
     retry_delay: Duration | None = Field(None, description="Pause between attempts.")
-    timeout: Duration | None = Field(None, description="A task that runs longer fails.")
+    timeout: Timeout | None = Field(None, description="A task that runs longer fails.")
     pool: str | None = Field(None, min_length=1, description="Airflow pool.")
 
 

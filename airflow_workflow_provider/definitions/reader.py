@@ -25,6 +25,7 @@ from airflow_workflow_provider.definitions.library import (
     document_diagnostic,
 )
 from airflow_workflow_provider.definitions.models import Package, PackageTask, SqlTask, Workflow
+from airflow_workflow_provider.definitions.partial import certain, without
 from airflow_workflow_provider.definitions.rules import check_definition, check_workflow
 from airflow_workflow_provider.definitions.sql_text import SqlTextError, split_statements
 
@@ -66,14 +67,19 @@ def read_document(document: Document, library: Library) -> Reading:
     """Check a workflow document that has been parsed."""
     path = document.file
     name = _name(document.data, path)
-    workflow, findings = check_workflow(document.data)
+    workflow, shape = check_workflow(document.data)
     if workflow is None:
-        return Reading(path, name, document, None, _diagnostics(document, findings))
+        rest, _ = check_workflow(without(document.data, shape))
+        if rest is None:
+            return Reading(path, name, document, None, _diagnostics(document, shape))
     links = _Links(os.path.dirname(path), library)
-    definition = Definition(workflow, links.packages(workflow), links.statements(workflow))
+    definition = links.definition(workflow or rest)
     findings = [*links.findings, *check_definition(definition)]
+    if workflow is None:
+        findings = [*shape, *certain(findings, document.data)]
     diagnostics = sorted({*_diagnostics(document, findings), *links.diagnostics}, key=sort_key)
-    return Reading(path, name, document, definition, tuple(diagnostics), tuple(links.used_files))
+    used_files = tuple(links.used_files)
+    return Reading(path, name, document, definition if workflow else None, tuple(diagnostics), used_files)
 
 
 def _name(data: dict[str, Any], path: str) -> str:
@@ -94,6 +100,9 @@ class _Links:
         self.findings: list[Finding] = []
         self.diagnostics: list[Diagnostic] = []
         self.used_files: list[str] = []
+
+    def definition(self, workflow: Workflow) -> Definition:
+        return Definition(workflow, self.packages(workflow), self.statements(workflow))
 
     def packages(self, workflow: Workflow) -> dict[str, Package]:
         wanted = {name: task for name, task in (workflow.tasks or {}).items() if isinstance(task, PackageTask)}
@@ -128,13 +137,12 @@ class _Links:
                 yield Statement(text, location)
 
     def _sql_file(self, relative: str, location: tuple[str | int, ...]) -> Iterator[Statement]:
+        if os.path.isabs(relative) or os.path.normpath(relative).startswith(".."):
+            message = f"'{relative}' is outside of the definition's folder; keep .sql files in it or below it"
+            self.findings.append(Finding(location, message, "sql_file"))
+            return
         path = os.path.normpath(os.path.join(self._folder, relative))
         self.used_files.append(path)
-        if os.path.isabs(relative):
-            self.findings.append(
-                Finding(location, f"'{relative}' is absolute; give the path from the definition", "sql_file")
-            )
-            return
         try:
             text = read_text(Path(path))
             statements = split_statements(text)

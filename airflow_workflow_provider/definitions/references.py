@@ -56,18 +56,32 @@ def template_references(text: str) -> tuple[str, ...]:
 @cache
 def condition_references(expression: str) -> tuple[str, ...]:
     """Names that a condition reads from ``vars``; ``TemplateSyntaxError`` also for any name that is not ``vars``."""
-    from jinja2 import TemplateError, meta
+    from jinja2 import nodes
 
-    environment = _environment()
+    if "{{" in expression or "{%" in expression:
+        raise TemplateSyntaxError("a condition is an expression, not a template; write it without {{ }}")
     try:
-        environment.compile_expression(expression)
-    except TemplateError as error:
+        _environment().compile_expression(expression)
+        tree = _environment().parse("{{ (" + expression + ") }}")
+        names = list(tree.find_all(nodes.Name))
+        attributes = [node.attr for node in tree.find_all(nodes.Getattr)]
+        attributes += [
+            node.arg.value
+            for node in tree.find_all(nodes.Getitem)
+            if isinstance(node.arg, nodes.Const) and isinstance(node.arg.value, str)
+        ]
+    except _unreadable() as error:
         raise TemplateSyntaxError(_sentence(error, "condition")) from None
-    tree = environment.parse("{{ (" + expression + ") }}")
-    others = sorted(meta.find_undeclared_variables(tree) - {"vars"})
-    if others:
-        raise TemplateSyntaxError(f"unknown name '{others[0]}' in the condition; write variables as vars.{others[0]}")
-    return tuple(dict.fromkeys(_parsed_references("{{ (" + expression + ") }}", "condition")))
+    other = next((name.name for name in names if name.name != "vars"), None)
+    if other:
+        raise TemplateSyntaxError(f"unknown name '{other}' in the condition; write variables as vars.{other}")
+    hidden = next((attribute for attribute in attributes if attribute.startswith("__")), None)
+    if hidden:
+        raise TemplateSyntaxError(f"a condition cannot read '{hidden}'; it reads variables, as vars.name")
+    read = list(_parsed_references("{{ (" + expression + ") }}", "condition"))
+    if len(read) < len(names):
+        raise TemplateSyntaxError("'vars' is read as a whole; write vars.name for one variable")
+    return tuple(dict.fromkeys(read))
 
 
 @cache
@@ -94,13 +108,13 @@ def texts(value: object, location: Location) -> Iterator[tuple[Location, str]]:
 
 
 def _parsed_references(text: str, kind: str) -> Iterator[str]:
-    from jinja2 import TemplateError, nodes
+    from jinja2 import nodes
 
     try:
-        tree = _environment().parse(text)
-    except TemplateError as error:
+        found = list(_environment().parse(text).find_all((nodes.Getattr, nodes.Getitem)))
+    except _unreadable() as error:
         raise TemplateSyntaxError(_sentence(error, kind)) from None
-    for node in tree.find_all((nodes.Getattr, nodes.Getitem)):
+    for node in found:
         assert isinstance(node, nodes.Getattr | nodes.Getitem)
         if isinstance(node.node, nodes.Name) and node.node.name == "vars":
             if isinstance(node, nodes.Getattr):
@@ -110,14 +124,31 @@ def _parsed_references(text: str, kind: str) -> Iterator[str]:
 
 
 @cache
+def _unreadable() -> tuple[type[Exception], ...]:
+    """What reading a template raises: Jinja's own errors, and Python's for endless numbers and deep nesting."""
+    from jinja2 import TemplateError
+
+    return (TemplateError, RecursionError, MemoryError, ValueError, SyntaxError)
+
+
+@cache
 def _environment() -> jinja2.Environment:
-    """Sandboxed: a condition may compare values, it may not reach into Python."""
+    """Sandboxed: a condition may compare values, it may not reach into Python.
+
+    Not optimized, because the optimizer computes ``'a' * 10**9`` while a definition is read.
+    """
     from jinja2 import StrictUndefined
     from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-    return ImmutableSandboxedEnvironment(undefined=StrictUndefined, extensions=["jinja2.ext.do"])
+    environment = ImmutableSandboxedEnvironment(
+        undefined=StrictUndefined, extensions=["jinja2.ext.do"], optimized=False
+    )
+    environment.globals.clear()
+    return environment
 
 
 def _sentence(error: Exception, kind: str) -> str:
+    if isinstance(error, RecursionError | MemoryError):
+        return f"the {kind} cannot be read: it is nested too deeply"
     reason = str(getattr(error, "message", None) or error).strip().rstrip(".")
     return f"the {kind} cannot be read: {reason}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Callable, Mapping
 from datetime import date, datetime, timezone
 from decimal import Decimal, InvalidOperation
@@ -13,6 +14,39 @@ from uuid import UUID
 
 class ValueTypeError(ValueError):
     """A value that a declared type cannot hold; the text names variable, type and value."""
+
+
+def describe(value: object) -> str:
+    """A value as a message shows it: its kind and, if short, itself."""
+    if value is None:
+        return "nothing (null)"
+    if isinstance(value, bool):
+        return f"the boolean {str(value).lower()}"
+    if isinstance(value, dict):
+        return "a mapping"
+    if isinstance(value, list):
+        return "a list"
+    kind = {int: "the integer", float: "the number"}.get(type(value), "the text")
+    shown = repr(value)
+    return f"{kind} {shown if len(shown) <= 60 else shown[:57] + '…'}"
+
+
+_DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_DATETIME: Final = re.compile(_DATE.pattern + r"[T ][0-9:.,]+(?:Z|[-+][0-9:]+)?")
+
+
+def parse_date(text: str) -> date:
+    """``2026-01-31``; ``ValueError`` for the other forms of ISO-8601, which only some versions of Python read."""
+    if not _DATE.fullmatch(text):
+        raise ValueError(text)
+    return date.fromisoformat(text)
+
+
+def parse_datetime(text: str) -> datetime:
+    """``2026-01-31T08:00:00`` with ``Z``, an offset or neither."""
+    if not _DATETIME.fullmatch(text):
+        raise ValueError(text)
+    return datetime.fromisoformat(text.removesuffix("Z") + "+00:00" if text.endswith("Z") else text)
 
 
 _EXPECTED: Final = {
@@ -101,7 +135,7 @@ def _date(value: Any) -> date:
         return value
     if isinstance(value, str):
         text = value.strip()
-        return date.fromisoformat(text) if len(text) == 10 else _date(datetime.fromisoformat(text))
+        return parse_date(text) if len(text) == 10 else _date(parse_datetime(text))
     raise TypeError
 
 
@@ -109,7 +143,7 @@ def _datetime(value: Any) -> datetime:
     """Without an offset it is UTC; with one it is the same instant, in UTC."""
     if isinstance(value, str):
         text = value.strip()
-        value = datetime.fromisoformat(text.removesuffix("Z") + "+00:00" if text.endswith("Z") else text)
+        value = parse_datetime(text if len(text) > 10 else f"{text} 00:00")
     elif isinstance(value, date) and not isinstance(value, datetime):
         value = datetime(value.year, value.month, value.day)
     if not isinstance(value, datetime):

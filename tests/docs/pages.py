@@ -22,7 +22,11 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
-LINKING_PAGES = (*PAGES, *(ROOT / name for name in ("CONTRIBUTING.md", "CHANGELOG.md", "dags_example/README.md")))
+LINKING_PAGES = (
+    *PAGES,
+    *sorted((ROOT / "docs" / "adr").glob("*.md")),
+    *(ROOT / name for name in ("CONTRIBUTING.md", "CHANGELOG.md", "dags_example/README.md")),
+)
 
 _FENCE = re.compile(r"^( *)(```+)(\w*)\s*$")
 _DIRECTIVE = re.compile(r"^<!-- (file|from|tasks|output of|skip)(?:: (.+?))? -->$")
@@ -90,7 +94,7 @@ def blocks(path: Path) -> Iterator[Block]:
             lines.append(line)
         elif line.strip():
             above = line.strip()
-    assert opened is None, f"{path}: the block of line {opened and opened[0]} does not end"
+    assert opened is None, f"{path}: a block does not end: {opened}"
 
 
 ALL_BLOCKS = tuple(block for path in PAGES for block in blocks(path))
@@ -124,9 +128,10 @@ def table(text: str, first: str) -> list[list[str]]:
     rows: list[list[str]] = []
     for line in text.splitlines():
         cells = [cell.strip().replace("\\|", "|") for cell in re.split(r"(?<!\\)\|", line)[1:-1]]
-        if rows and not cells:
-            break
-        if rows or (cells and cells[0] == first):
+        if not cells:
+            if rows:
+                break
+        elif rows or cells[0] == first:
             rows.append(cells)
     assert rows, f"no table that begins with {first!r}"
     return rows[2:]

@@ -30,7 +30,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     folder = cache(lambda page: workspace(paths[page], tmp_path_factory.mktemp("page")))
     environment = {
         **{name: value for name, value in os.environ.items() if name not in ("FORCE_COLOR", "TERM")},
-        "PATH": os.pathsep.join((os.path.dirname(sys.executable), os.environ["PATH"])),
+        "PATH": os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"])),
         "PYTHONPATH": str(ROOT),
         "PYTHONIOENCODING": "utf-8",
         "NO_COLOR": "1",

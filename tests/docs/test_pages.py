@@ -62,6 +62,13 @@ def test_the_readme_leads_to_every_page(path: Path) -> None:
     assert page_name(path) in set(links(ROOT / "README.md"))
 
 
+def test_the_examples_tell_editors_where_the_schema_is() -> None:
+    for path in (ROOT / "dags_example").rglob("*.yaml"):
+        first = path.read_text(encoding="utf-8").partition("\n")[0]
+        assert first.startswith("# yaml-language-server: $schema="), path
+        assert (path.parent / first.partition("$schema=")[2]).is_file(), f"{page_name(path)}: {first}: no such file"
+
+
 def test_the_reference_is_new() -> None:
     assert PAGE.read_text(encoding="utf-8") == reference(), f"docs/reference.md is stale: run `{COMMAND}`"
 
@@ -69,7 +76,7 @@ def test_the_reference_is_new() -> None:
 def properties() -> Iterator[tuple[str, str, dict[str, Any]]]:
     """Every model of the two schemas with its keys."""
     for kind in ("workflow", "package"):
-        schema = json_schema(kind)  # type: ignore[arg-type]
+        schema = json_schema(kind)
         yield from ((kind.capitalize(), key, each) for key, each in schema["properties"].items())
         for name, model in schema["$defs"].items():
             yield from ((name, key, each) for key, each in model.get("properties", {}).items())
@@ -119,6 +126,7 @@ def test_a_worked_case_comes_out_as_the_page_says(row: list[str]) -> None:
     for part in tasks.split(", "):
         name, verb = part.split(" ", 1)
         expected[name] = verb
+    assert set(expected) == set(definition)
     for mode, state in (("strict", strict), ("handled", handled)):
         meaning = interpret(graph, results, mode)
         ended = {name: "skipped" if task.outcome is Outcome.SKIPPED else "runs" for name, task in meaning.tasks.items()}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from airflow_workflow_provider.compiler import compile_workflow
 from tests import oracle
+from tests.scheduling.airflow_rules import AirflowRules, drive
 from tests.scheduling.played_run import PlayedRun, play, start_run
 from tests.workflows import ACCEPTS, definition
 
@@ -33,13 +34,13 @@ def check(shape: oracle.Shape, results: Mapping[str, str], mode: str, session: A
     assert {task: outcome_of(states[task]) for task in shape} == expected
     assert {task for task in played.started if "." not in task} == oracle.started(shape, results)
     assert str(played.run.state) == ("failed" if oracle.run_fails(shape, expected, mode) else "success")
-    check_starts(plan, played, expected)
+    check_starts(plan, played.started, expected)
     return played
 
 
-def check_starts(plan: Any, played: PlayedRun, ended: Mapping[str, str]) -> None:
+def check_starts(plan: Any, started: Sequence[str], ended: Mapping[str, str]) -> None:
     """Added worker starts stay inside the promise: decisions once each, and once more only to fail the run."""
-    added = [task for task in played.started if "." in task]
+    added = [task for task in started if "." in task]
     assert len(added) == len(set(added))
     decisions = {decision.id for decision in plan.decisions}
     if "F" not in ended.values():
@@ -140,13 +141,36 @@ def scenarios(draw: st.DrawFn, most: int = 10) -> tuple[oracle.Shape, dict[str, 
     return shape, results, draw(st.sampled_from(["strict", "handled"])), order
 
 
-@settings(
-    max_examples=150,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
+@pytest.mark.timeout(400)
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 @given(scenarios())
 def test_any_workflow_of_up_to_ten_tasks(session: Any, scenario: Any) -> None:
+    """Whole runs on the database: fewer, because each takes most of a second."""
     shape, results, mode, order = scenario
     turns = iter(order * 10)
     check(shape, results, mode, session, lambda waiting: waiting[next(turns) % len(waiting)])
+
+
+@pytest.fixture(scope="module")
+def rules(airflow_database: None) -> Iterator[AirflowRules]:
+    from airflow.utils.session import create_session
+
+    with create_session() as opened:
+        yield AirflowRules(opened)
+
+
+@pytest.mark.timeout(400)
+@settings(max_examples=1500, deadline=None, suppress_health_check=list(HealthCheck))
+@given(scenarios())
+def test_many_workflows_of_up_to_ten_tasks(rules: AirflowRules, scenario: Any) -> None:
+    """The same in memory, with Airflow's verdicts on trigger rules."""
+    shape, results, mode, order = scenario
+    turns = iter(order * 10)
+    plan = compile_workflow(definition(shape, mode))
+    states = {task: AIRFLOW[result] for task, result in results.items()}
+    run = drive(plan, states, rules, lambda waiting: waiting[next(turns) % len(waiting)])
+    expected = oracle.outcomes(shape, results)
+    assert {task: outcome_of(run.states[task]) for task in shape} == expected
+    assert {task for task in run.started if "." not in task} == oracle.started(shape, results)
+    assert run.failed == oracle.run_fails(shape, expected, mode)
+    check_starts(plan, run.started, expected)

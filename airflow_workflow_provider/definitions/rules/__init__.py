@@ -5,7 +5,9 @@ A rule is a function from a ``Definition`` to its findings. Rules do not read fi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
+from itertools import islice
 from typing import Any, Final
 
 from airflow_workflow_provider.definitions.definition import Definition
@@ -28,6 +30,9 @@ from airflow_workflow_provider.definitions.rules import (
     variable_value,
 )
 from airflow_workflow_provider.definitions.rules.shape import validate
+
+MAX_FINDINGS: Final = 200
+"""Findings of one rule in one file; a generated file with the same mistake everywhere stays readable and fast."""
 
 Rule = Callable[[Definition], Iterable[Finding]]
 
@@ -56,7 +61,15 @@ def check_workflow(data: Mapping[str, Any]) -> tuple[Workflow | None, list[Findi
 
 def check_definition(definition: Definition) -> list[Finding]:
     """What every rule says about a well-shaped definition."""
-    return [finding for rule in RULES for finding in rule(definition)]
+    return [finding for rule in RULES for finding in limited(rule(definition))]
+
+
+def limited(findings: Iterable[Finding]) -> Iterator[Finding]:
+    """The findings, up to a number at which nobody reads on."""
+    rest = iter(findings)
+    yield from islice(rest, MAX_FINDINGS)
+    for more in islice(rest, 1):
+        yield replace(more, message=f"{more.message} (more of this kind are shown when these {MAX_FINDINGS} are mended)")
 
 
 def check_package(data: Mapping[str, Any]) -> tuple[Package | None, list[Finding]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime, timezone
 from functools import lru_cache
 from typing import Final
 
@@ -10,6 +11,8 @@ from airflow_workflow_provider.definitions.definition import Definition
 from airflow_workflow_provider.definitions.diagnostics import Finding, quoted_list, suggestion
 
 RULE: Final = "schedule"
+
+_SOME_DAY: Final = datetime(2026, 1, 1, tzinfo=timezone.utc)
 
 PRESETS: Final = (
     "@once",
@@ -34,13 +37,20 @@ def check(definition: Definition) -> Iterator[Finding]:
             yield Finding(("schedule",), f"unknown preset '{text}'{hint}", RULE)
         elif text == "@continuous" and (definition.workflow.max_active_runs or 2) > 1:
             yield Finding(("schedule",), "@continuous needs 'max_active_runs: 1'", RULE)
-    elif not _is_cron(text):
-        message = f"'{text}' is not a cron expression; write five fields such as '30 23 * * *', or a preset"
-        yield Finding(("schedule",), message, RULE)
+    else:
+        problem = _cron_problem(text)
+        if problem:
+            yield Finding(("schedule",), f"'{text}' {problem}", RULE)
 
 
 @lru_cache(maxsize=1024)
-def _is_cron(text: str) -> bool:
-    from croniter import croniter
+def _cron_problem(text: str) -> str | None:
+    from croniter import CroniterBadDateError, croniter
 
-    return len(text.split()) in (5, 6) and bool(croniter.is_valid(text))
+    if len(text) > 200 or len(text.split()) not in (5, 6) or not croniter.is_valid(text):
+        return "is not a cron expression; write five fields such as '30 23 * * *', or a preset"
+    try:
+        croniter(text, _SOME_DAY).get_next()
+    except CroniterBadDateError:
+        return "is a cron expression that no date matches"
+    return None

@@ -9,12 +9,13 @@ from pydantic import ValidationError
 
 from airflow_workflow_provider.definitions import models
 from airflow_workflow_provider.definitions.diagnostics import Finding, Location, quoted_list, suggestion
-from airflow_workflow_provider.definitions.document import describe
+from airflow_workflow_provider.definitions.values import describe
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
 RULE: Final = "shape"
+MAX_FINDINGS: Final = 500
 
 M = TypeVar("M", bound=models.Model)
 
@@ -47,7 +48,11 @@ def validate(model: type[M], data: Mapping[str, Any]) -> tuple[M | None, list[Fi
     try:
         return model.model_validate(data), []
     except ValidationError as error:
-        findings = {_finding(details, model): None for details in error.errors(include_url=False)}
+        details = error.errors(include_url=False)
+        findings = dict.fromkeys(_finding(detail, model) for detail in details[:MAX_FINDINGS])
+        if len(details) > MAX_FINDINGS:
+            more = f"there are {len(details) - MAX_FINDINGS} more errors of this kind"
+            findings[Finding((), more, RULE)] = None
         return None, list(findings)
 
 

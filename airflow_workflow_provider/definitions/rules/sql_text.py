@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Final
 
 from airflow_workflow_provider.definitions.definition import Definition
-from airflow_workflow_provider.definitions.diagnostics import Finding
+from airflow_workflow_provider.definitions.diagnostics import Finding, Severity
 from airflow_workflow_provider.definitions.sql_text import SqlTextError, find_bind_parameters
 
 RULE: Final = "sql_text"
+
+_NOTHING: Final = re.compile(r"(?:[\s;]|--[^\n]*|/\*.*?\*/)*", re.DOTALL)
+_TEMPLATE: Final = re.compile(r"\{\{-?\s*(?:vars\.)?([A-Za-z_]\w*)")
 
 
 def check(definition: Definition) -> Iterator[Finding]:
     """Scan every statement."""
     for statements in definition.statements.values():
         for statement in statements:
-            if not statement.text.strip():
+            if _is_nothing(statement.text):
                 yield Finding(statement.location, "there is no SQL here; write a statement", RULE)
                 continue
             try:
@@ -25,3 +29,12 @@ def check(definition: Definition) -> Iterator[Finding]:
                 line = statement.text.count("\n", 0, error.offset) + 1
                 where = f"line {line} of the statement" if statement.file is None else f"{statement.file}, line {line}"
                 yield Finding(statement.location, f"{error} ({where})", RULE)
+            template = _TEMPLATE.search(statement.text) if "{{" in statement.text else None
+            if template:
+                message = f"SQL is sent as it is written, templates in it too; to bind a value write :{template[1]}"
+                yield Finding(statement.location, message, RULE, Severity.WARNING)
+
+
+def _is_nothing(text: str) -> bool:
+    found = _NOTHING.match(text)
+    return found is not None and found.end() == len(text)

@@ -13,7 +13,7 @@ from airflow_workflow_provider.definitions.diagnostics import (
     quoted_list,
     unknown_name,
 )
-from airflow_workflow_provider.definitions.reads import own_reads, scope_reads
+from airflow_workflow_provider.definitions.reads import own_reads, scope_reads, statement_reads
 from airflow_workflow_provider.definitions.references import BUILT_INS
 
 RULE: Final = "unknown_variable"
@@ -41,7 +41,8 @@ def _check_read(definition: Definition, reader: str, location: Location, variabl
             *definition.tasks[reader].variables,
             *BUILT_INS,
         }
-        yield Finding(location, unknown_name("variable", variable, known), RULE)
+        where = _sql_file(definition, reader, location, variable)
+        yield Finding(location, unknown_name("variable", variable, known) + where, RULE)
         return
     if not setters or any(definition.is_upstream(setter, reader) for setter in setters):
         return
@@ -53,3 +54,11 @@ def _check_read(definition: Definition, reader: str, location: Location, variabl
             RULE,
             Severity.ERROR if declared is None else Severity.WARNING,
         )
+
+
+def _sql_file(definition: Definition, reader: str, location: Location, variable: str) -> str:
+    """The .sql file where a statement at this location reads the variable, in brackets."""
+    for statement in definition.statements.get(reader, ()):
+        if statement.file and statement.location == location and variable in statement_reads(statement):
+            return f" ({statement.file})"
+    return ""
