@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -54,11 +54,15 @@ def compile_workflow(definition: Definition) -> Plan:
     gates = (
         *(gate for constraint in constraints.values() for gate in constraint.gates),
         *(
-            Gate(f"{name}.reached", name, constraints[name].wiring, f"the constraint of '{name}' holds")
+            Gate(_reached(name), name, constraints[name].wiring, f"the constraint of '{name}' holds")
             for name in reached
         ),
     )
-    decisions = tuple(constraint.decision for constraint in constraints.values() if constraint.decision)
+    decisions = tuple(
+        replace(constraint.decision, follows=_reached(name)) if name in reached else constraint.decision
+        for name, constraint in constraints.items()
+        if constraint.decision
+    )
     workflow = definition.workflow
     plan = Plan(
         workflow=workflow.workflow,
@@ -84,8 +88,9 @@ def _run_outcome(plan: Plan) -> RunOutcome | None:
     return run_outcome(
         plan.outcome_mode,
         dict(plan.wirings()),
-        tuple(_workers(plan.tasks, plan.decisions)),
+        tuple(task.id for task in plan.tasks),
         skippable=_skippable(plan),
+        after_decisions=tuple(item.follows for item in plan.decisions if item.follows != item.task),
         has_handlers=any(Outcome.FAILURE in outcomes for outcomes in accepts),
     )
 
@@ -109,14 +114,6 @@ def _is_skipped_by(wiring: Wiring, skippable: set[str]) -> bool:
     return True
 
 
-def _workers(tasks: tuple[PlannedTask, ...], decisions: tuple[Decision, ...]) -> Iterator[str]:
-    by_task = {decision.task: decision.id for decision in decisions}
-    for task in tasks:
-        if task.id in by_task:
-            yield by_task[task.id]
-        yield task.id
-
-
 def _reached_gates(constraints: Mapping[str, Constraint]) -> dict[str, Wiring]:
     """The tasks that need a gate before them, so that they are skipped, never ``upstream_failed``; with their wiring.
 
@@ -130,7 +127,12 @@ def _reached_gates(constraints: Mapping[str, Constraint]) -> dict[str, Wiring]:
         if exposed.becomes_upstream_failed(source)
         and not (constraint.alert and exposed.only_after(source, constraint.misread))
     }
-    return {name: Wiring(TriggerRule.ONE_DONE, (f"{name}.reached",)) for name in constraints if name in misread}
+    return {name: Wiring(TriggerRule.ONE_DONE, (_reached(name),)) for name in constraints if name in misread}
+
+
+def _reached(task: str) -> str:
+    """The gate that carries a task's constraint."""
+    return f"{task}.reached"
 
 
 @dataclass(frozen=True)

@@ -61,7 +61,7 @@ def constrain(task: str, kind: str, edges: Mapping[str, tuple[str, ...]]) -> Con
 
 def _mixed_all(task: str, edges: Mapping[str, tuple[str, ...]]) -> Constraint:
     """One branch operator that starts when every source is settled and compares outcomes itself."""
-    decision = Decision(f"{task}.all", task, "all", edges, Wiring(TriggerRule.ALL_DONE, tuple(edges)))
+    decision = Decision(f"{task}.all", task, "all", edges, Wiring(TriggerRule.ALL_DONE, tuple(edges)), task)
     return Constraint(Wiring(TriggerRule.ALL_SUCCESS, (decision.id,)), decision=decision)
 
 
@@ -85,7 +85,7 @@ def _mixed_any(
         gates = (*(gate for part in parts for gate in part.gates), *joined)
         wiring = Wiring(TriggerRule.ONE_SUCCESS, tuple(gate.id for gate in joined))
     decided = {source: edges[source] for sources in others.values() for source in sources}
-    decision = Decision(f"{task}.any", task, "any", decided, wiring)
+    decision = Decision(f"{task}.any", task, "any", decided, wiring, task)
     rule = TriggerRule.ONE_SUCCESS if direct else TriggerRule.ALL_SUCCESS
     return Constraint(
         Wiring(rule, (*direct, decision.id)),

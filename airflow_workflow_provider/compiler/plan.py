@@ -51,6 +51,7 @@ class Decision:
     """A branch operator for a mixed constraint, named ``<task>.any`` or ``<task>.all``.
 
     ``edges`` are those that it decides over: source task and accepted outcomes, as the definition's words.
+    ``follows`` is the node after it: its task, or the gate before its task.
     """
 
     id: str
@@ -58,6 +59,7 @@ class Decision:
     constraint: str
     edges: Mapping[str, tuple[str, ...]]
     wiring: Wiring
+    follows: str
 
 
 @dataclass(frozen=True, slots=True)

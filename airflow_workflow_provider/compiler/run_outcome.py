@@ -15,69 +15,66 @@ OUTCOME: Final = "workflow.outcome"
 def run_outcome(
     mode: str,
     wirings: Mapping[str, Wiring],
-    workers: tuple[str, ...],
+    tasks: tuple[str, ...],
     *,
     skippable: frozenset[str],
+    after_decisions: tuple[str, ...],
     has_handlers: bool,
 ) -> RunOutcome | None:
     """The run's outcome nodes, or ``None`` where the leaves tell the run's state exactly.
 
-    ``wirings`` has every node so far; ``workers`` are those that can fail (tasks and decision nodes), sources first;
-    ``skippable``: those that can end ``skipped``; ``has_handlers``: some edge accepts failure.
+    ``wirings`` has every node so far; ``tasks`` come sources first; ``skippable``: those that can end ``skipped``;
+    ``after_decisions``: gates that follow a decision node (they show when one could not be decided; decision nodes
+    themselves skip whatever follows them and is not their task); ``has_handlers``: some edge accepts failure.
     """
     downstream: dict[str, list[str]] = {name: [] for name in wirings}
     for name, wiring in wirings.items():
         for source in wiring.upstream:
             downstream[source].append(name)
-    leaves = tuple(name for name, followers in downstream.items() if not followers)
-    hidden = _hidden_failures(workers, wirings, downstream, skippable)
-    if not hidden and not (mode == "handled" and has_handlers):
+    hidden = _hidden_failures(tasks, wirings, downstream, skippable)
+    if not hidden and not after_decisions and not (mode == "handled" and has_handlers):
         return None
-    watched = tuple(dict.fromkeys((*hidden, *leaves)))
+    leaves = [name for name in tasks if not downstream[name]]
+    watched = tuple(dict.fromkeys((*hidden, *leaves, *after_decisions)))
+    last = tuple(name for name in tasks if not _is_awaited(name, wirings, downstream, frozenset(tasks)))
     return RunOutcome(
         mode,
         Gate(FAILED, "", Wiring(TriggerRule.ONE_FAILED, watched), "a task failed"),
-        Gate(
-            END,
-            "",
-            Wiring(TriggerRule.ALL_DONE, _last_to_settle(wirings, downstream)),
-            "every task has settled",
-        ),
+        Gate(END, "", Wiring(TriggerRule.ALL_DONE, last), "every task has settled"),
         OUTCOME,
         Wiring(TriggerRule.ALL_SUCCESS, (FAILED, END)),
     )
 
 
-def _last_to_settle(wirings: Mapping[str, Wiring], downstream: Mapping[str, list[str]]) -> tuple[str, ...]:
-    """Nodes that no follower surely waits for: the leaves, and sources that an eager follower may overtake."""
-    return tuple(
-        name
-        for name, followers in downstream.items()
-        if not any(
-            wirings[follower].rule is TriggerRule.ALL_DONE or len(wirings[follower].upstream) == 1
-            for follower in followers
-        )
+def _is_awaited(
+    name: str, wirings: Mapping[str, Wiring], downstream: Mapping[str, list[str]], tasks: frozenset[str]
+) -> bool:
+    """Whether some task surely settles after this node; an eager follower may overtake its sources."""
+    return any(
+        (wirings[follower].rule is TriggerRule.ALL_DONE or len(wirings[follower].upstream) == 1)
+        and (follower in tasks or _is_awaited(follower, wirings, downstream, tasks))
+        for follower in downstream[name]
     )
 
 
 def _hidden_failures(
-    workers: tuple[str, ...],
+    tasks: tuple[str, ...],
     wirings: Mapping[str, Wiring],
     downstream: Mapping[str, list[str]],
     skippable: frozenset[str],
 ) -> list[str]:
-    """Workers whose failure need not show at a leaf.
+    """Tasks whose failure need not show at a leaf.
 
-    A failure shows when the node is a leaf, or when a follower becomes ``upstream_failed`` for certain and shows in
+    A failure shows when the task is a leaf, or when a follower becomes ``upstream_failed`` for certain and shows in
     turn.
     """
     shows: dict[str, bool] = {}
-    for name in reversed(workers):
+    for name in reversed(tasks):
         shows[name] = not downstream[name] or any(
             shows.get(follower, False) and _fails_with(wirings[follower], name, skippable)
             for follower in downstream[name]
         )
-    return [name for name in workers if not shows[name]]
+    return [name for name in tasks if not shows[name]]
 
 
 def _fails_with(wiring: Wiring, source: str, skippable: frozenset[str]) -> bool:

@@ -257,6 +257,7 @@ def _gate(plan: Plan, gate: Gate) -> BaseOperator:
 def _decision(plan: Plan, decision: Decision) -> BaseOperator:
     return DecisionOperator(
         decides=decision.task,
+        follows=decision.follows,
         constraint=decision.constraint,
         edges=decision.edges,
         retries=_DECISION_RETRIES,

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
 from enum import Enum
-from os.path import commonprefix
 from typing import Final, TypeAlias
 
 Location: TypeAlias = "tuple[str | int, ...]"
@@ -99,13 +99,15 @@ def suggestion(name: str, known: Iterable[str]) -> str:
 
 
 def _near(name: str, known: list[str]) -> list[str]:
-    """Comparing is slow: among hundreds of names only those that begin most alike, of about that length."""
+    """Comparing is slow: among hundreds of names only those that begin alike."""
     if len(name) > 200:
         return []
     known = [other for other in known if 2 * abs(len(other) - len(name)) <= len(other) + len(name)]
     if len(known) <= 100:
         return known
-    return sorted(known, key=lambda other: (-len(commonprefix((name, other))), abs(len(other) - len(name))))[:100]
+    known.sort()
+    at = bisect_left(known, name)
+    return known[max(0, at - 20) : at + 20]
 
 
 def unknown_name(kind: str, name: str, known: Iterable[str]) -> str:

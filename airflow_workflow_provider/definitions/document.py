@@ -27,6 +27,8 @@ except ImportError:  # PyYAML built without libyaml: slower, same result
     from yaml import SafeLoader as _BaseLoader  # type: ignore[assignment]
 
 MAX_BYTES: Final = 4 * 1024 * 1024
+MAX_VALUES: Final = 200_000
+"""Lines and commas: a generated workflow of 5000 tasks has some ten thousand."""
 MAX_DEPTH: Final = 60
 MAX_DIGITS: Final = 1000
 _INTEGER: Final = re.compile(r"[-+]?[0-9]+")
@@ -159,6 +161,8 @@ def decode(content: bytes) -> str:
 
 def parse(text: str, file: str) -> Document:
     """Text of ``*.yaml`` or ``*.json`` (told by the file's name) as a document; ``DocumentError`` if it is none."""
+    if text.count(",") + text.count("\n") > MAX_VALUES:
+        raise DocumentError(f"the file has more than {MAX_VALUES} values; keep data out of a definition")
     data = _parse_json(text) if file.endswith(".json") else _parse_yaml(text)
     if data is None:
         raise DocumentError("the file is empty; begin with 'workflow: NAME' or 'package: NAME'")

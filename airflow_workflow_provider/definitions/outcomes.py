@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from enum import Enum
+from functools import cache
 from typing import Final
 
 
@@ -28,4 +29,9 @@ ANY_OUTCOME: Final = frozenset(Outcome)
 
 def accepted(names: Iterable[str]) -> frozenset[Outcome]:
     """The outcomes that an edge's words accept: ``completion`` is success or failure, a list is any of its words."""
+    return _union(tuple(names))
+
+
+@cache
+def _union(names: tuple[str, ...]) -> frozenset[Outcome]:
     return frozenset().union(*(_ACCEPTED[name] for name in names))

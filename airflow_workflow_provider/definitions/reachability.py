@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import TypeAlias
+from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
+from itertools import combinations, islice
+from typing import Final, TypeAlias
 
 from airflow_workflow_provider.definitions.definition import Definition
 from airflow_workflow_provider.definitions.outcomes import RAN, Outcome, accepted
@@ -11,12 +13,20 @@ from airflow_workflow_provider.definitions.outcomes import RAN, Outcome, accepte
 Needs: TypeAlias = "Mapping[str, frozenset[Outcome]]"
 
 
+_MAX_TRACKED: Final = 200
+
+
 class Reachability:
-    """Necessary outcomes per task, computed when asked for. A task maps to ``None`` when it can never run."""
+    """Necessary outcomes per task, computed when asked for. A task maps to ``None`` when it can never run.
+
+    Only sources whose outcomes can contradict each other are tracked, and of those no more than memory allows: beyond
+    that, tasks that exclude each other may be taken for tasks that do not.
+    """
 
     def __init__(self, definition: Definition) -> None:
         self._definition = definition
         self._needs: dict[str, Needs | None] = {}
+        self._matters = frozenset(islice(_contested(definition), _MAX_TRACKED))
 
     def needs(self, task: str) -> Needs | None:
         """For each task that matters, the outcomes of which it must have had one for ``task`` to run."""
@@ -55,14 +65,22 @@ class Reachability:
             met = _join(edges)
         else:
             met = _common([edge for edge in edges if edge is not None])
-        return None if met is None else {**met, name: RAN}
+        return met if met is None or name not in self._matters else {**met, name: RAN}
 
     def _of_edge(self, source: str, outcomes: frozenset[Outcome]) -> Needs | None:
-        own = {source: outcomes}
+        own = {source: outcomes} if source in self._matters else {}
         if Outcome.SKIPPED in outcomes:
             return own
         before = self._needs[source]
         return None if before is None else _join([before, own])
+
+
+def _contested(definition: Definition) -> Iterator[str]:
+    """Tasks with two edges from them, or an edge and their own running, that cannot both be satisfied."""
+    for name, dependants in definition.dependants.items():
+        wanted = {RAN, *(accepted(definition.tasks[dependant].depends_on[name]) for dependant in dependants)}
+        if any(not one & other for one, other in combinations(wanted, 2)):
+            yield name
 
 
 def _join(facts: Iterable[Needs | None]) -> Needs | None:
@@ -72,10 +90,16 @@ def _join(facts: Iterable[Needs | None]) -> Needs | None:
         if fact is None:
             return None
         for task, outcomes in fact.items():
-            joined[task] = joined.get(task, outcomes) & outcomes
+            before = joined.get(task, outcomes)
+            joined[task] = before if before is outcomes else _meet(before, outcomes)
             if not joined[task]:
                 return None
     return joined
+
+
+@lru_cache(maxsize=64)
+def _meet(one: frozenset[Outcome], other: frozenset[Outcome]) -> frozenset[Outcome]:
+    return one & other
 
 
 def _common(facts: list[Needs]) -> Needs | None:

@@ -30,14 +30,17 @@ class DecisionOperator(BaseBranchOperator):
     custom_operator_name = "Constraint"
     ui_color = "#e8f0fe"
 
-    def __init__(self, *, decides: str, constraint: str, edges: Mapping[str, Sequence[str]], **kwargs: Any) -> None:
+    def __init__(
+        self, *, decides: str, follows: str, constraint: str, edges: Mapping[str, Sequence[str]], **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
         self.decides = decides
+        self.follows = follows
         self.constraint = constraint
         self.edges = edges
 
     def choose_branch(self, context: Context) -> str | None:
-        """The task that it decides for, or ``None``."""
+        """The node after it, or ``None``."""
         states = task_states(context, list(self.edges))
         settled = {source: state for source, state in states.items() if state in _SETTLED}
         edges = {source: tuple(words) for source, words in self.edges.items() if source in settled}
@@ -48,7 +51,7 @@ class DecisionOperator(BaseBranchOperator):
         self.log.info("%s of '%s' %s: %s", self.constraint, self.decides, "holds" if holds else "does not hold", reason)
         if not holds and self.constraint == "any":
             raise AirflowSkipException(reason)
-        return self.decides if holds else None
+        return self.follows if holds else None
 
 
 class RunOutcomeOperator(BaseOperator):

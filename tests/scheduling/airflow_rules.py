@@ -142,9 +142,17 @@ def _decide(plan: Plan, task: str, states: dict[str, str]) -> str:
             cast("Any", RunOutcomeOperator.execute).__wrapped__(node, context)
             return "success"
         decision = next(decision for decision in plan.decisions if decision.id == task)
-        node = SimpleNamespace(edges=decision.edges, constraint=decision.constraint, decides=decision.task, log=_SILENT)
-        if DecisionOperator.choose_branch(node, context) is None:
-            states[decision.task] = "skipped"
+        node = SimpleNamespace(
+            edges=decision.edges,
+            constraint=decision.constraint,
+            decides=decision.task,
+            follows=decision.follows,
+            log=_SILENT,
+        )
+        followed = DecisionOperator.choose_branch(node, context)
+        for name, wiring in plan.wirings():
+            if task in wiring.upstream and name != followed:
+                states[name] = "skipped"  # what SkipMixin does to all that it does not follow
     except AirflowSkipException:
         return "skipped"
     except AirflowFailException:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from airflow_workflow_provider.compiler import compile_workflow
@@ -53,6 +53,8 @@ def of(letters: str) -> dict[str, str]:
     return dict(zip("abcdefghij", letters, strict=False))
 
 
+# A run takes most of a second: shrinking would take hours, and the scenarios are small anyway.
+UNSHRUNK = [Phase.explicit, Phase.reuse, Phase.generate]
 A: oracle.Shape = {"a": ("all", NONE)}
 CASES = [
     (
@@ -108,6 +110,28 @@ def test_any_starts_as_soon_as_one_edge_is_satisfied(accepted: frozenset[str], s
         assert "d" in played.schedule(), f"{letter} satisfies {sorted(accepted)}"
 
 
+@pytest.mark.parametrize("mode", ["strict", "handled"])
+@pytest.mark.parametrize(
+    "shape",
+    [
+        {**A, "b": ("all", NONE), "d": ("all", {"a": S, "b": C})},
+        {**A, "b": ("all", NONE), "d": ("any", {"a": F | K, "b": C})},
+        {**A, "b": ("all", NONE), "d": ("all", {"a": S, "b": C}), "e": ("all", {"d": F})},
+        {**A, "b": ("all", NONE), "d": ("any", {"a": F | K, "b": C}), "e": ("all", {"d": F})},
+    ],
+)
+def test_a_run_that_could_not_be_decided_is_not_green(shape: oracle.Shape, mode: str, session: Any) -> None:
+    """A decision node whose worker is killed again and again."""
+    played = start_run(compile_workflow(definition(shape, mode)), session)
+    while waiting := played.schedule():
+        if waiting[0].startswith("d."):
+            played.finish(waiting[0], "failed")
+        else:
+            played.work(waiting[0], lambda _: "success")
+    assert played.states()["d"] in ("skipped", "upstream_failed")
+    assert str(played.run.state) == "failed"
+
+
 def test_alert_after_a_failure_does_not_hide_it(session: Any) -> None:
     shape = {**A, "b": ("all", {"a": F})}
     assert check(shape, of("FS"), "strict", session).run.state == "failed"
@@ -142,7 +166,7 @@ def scenarios(draw: st.DrawFn, most: int = 10) -> tuple[oracle.Shape, dict[str, 
 
 
 @pytest.mark.timeout(400)
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck), phases=UNSHRUNK)
 @given(scenarios())
 def test_any_workflow_of_up_to_ten_tasks(session: Any, scenario: Any) -> None:
     """Whole runs on the database: fewer, because each takes most of a second."""

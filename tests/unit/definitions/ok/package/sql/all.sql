@@ -1,0 +1,3 @@
+-- first
+SELECT 1;
+SELECT :ds;
