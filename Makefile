@@ -8,7 +8,7 @@ TEST_PROCESSES ?= 2
 TESTS ?= tests
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-run test lint format demo ui bench schema clean
+.PHONY: help install install-run test lint format demo ui bench schema docs clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -40,17 +40,21 @@ format: install ## Format the code and apply the safe fixes
 	@$(BIN)/ruff format .
 
 demo: install-run ## Run the campaign workflow in a real local Airflow and show what happened
-	@$(BIN)/python scripts/demo.py
+	@$(BIN)/python -m scripts.demo
 
 ui: install-run ## The same Airflow, left up to look at
-	@$(BIN)/python scripts/demo.py --ui
+	@$(BIN)/python -m scripts.demo --ui
 
 bench: ## Measure the speed, side by side with dag-factory and airflow-blueprint
 	@$(SETUP) bench
 	@.venv-bench/bin/python -m scripts.bench
 
 schema: install-run ## Write the JSON Schemas of the definition language anew
-	@$(BIN)/python -m airflow_workflow_provider schema --write
+	@for kind in workflow package; do $(BIN)/python -m airflow_workflow_provider schema $$kind \
+	  > airflow_workflow_provider/definitions/schemas/$$kind.schema.json; done
+
+docs: install-run ## Write the generated reference of the definition language anew
+	@$(BIN)/python scripts/reference.py
 
 clean: ## Remove the environments and everything generated
 	rm -rf .venv .venv-bench .venv.lock .venv-bench.lock .airflow .mypy_cache .ruff_cache .pytest_cache

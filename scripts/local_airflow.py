@@ -3,9 +3,6 @@
 ``LocalAirflow`` starts scheduler, dag processor, triggerer and API server as child processes in a session of
 their own, waits until they are healthy and talks to them over the REST API. Leaving the ``with`` block stops them
 all; so does the death of the process that started them, however it died.
-
-Run as a program, this file is the parent of those processes. It imports Airflow once and forks, because importing
-is most of what a component does while it starts.
 """
 
 from __future__ import annotations
@@ -13,46 +10,33 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
-import select
 import shutil
-import signal
 import socket
 import subprocess
 import sys
 import tempfile
 import time
-import traceback
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from scripts import airflow_launcher
+from scripts.airflow_launcher import COMPONENTS, POLL_SECONDS, STOP_SECONDS, descendants, kill_all, tail
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
-    from types import FrameType, TracebackType
-    from typing import NoReturn
+    from types import TracebackType
 
     import httpx
-    import psutil
     from typing_extensions import Self
 
 T = TypeVar("T")
 
 AUTH_MANAGER: Final = "airflow.api_fastapi.auth.managers.simple.simple_auth_manager.SimpleAuthManager"
 RUN_ENDED: Final = ("success", "failed")
-POLL_SECONDS: Final = 0.2
 # Each look costs the API server a few hundredths of a second of CPU, which the tasks could use.
 RUN_POLL_SECONDS: Final = 0.5
-STOP_SECONDS: Final = 3.0
-TAIL_LINES: Final = 25
-# API and execution API are two processes: each takes seconds of CPU to build, and so they build side by side.
-COMPONENTS: Final[Mapping[str, tuple[str, ...]]] = {
-    "api-server": ("api-server", "--apps", "core"),
-    "execution-api": ("api-server", "--apps", "execution"),
-    "scheduler": ("scheduler", "--skip-serve-logs"),
-    "dag-processor": ("dag-processor",),
-    "triggerer": ("triggerer", "--skip-serve-logs"),
-}
 
 
 class LocalAirflowError(Exception):
@@ -198,7 +182,7 @@ class LocalAirflow:
     def _launch(self, ports: Sequence[int]) -> None:
         command = [
             sys.executable,
-            str(Path(__file__).resolve()),
+            str(Path(airflow_launcher.__file__).resolve()),
             str(self.logs),
             str(ports[1]),
             *self._components,
@@ -505,33 +489,6 @@ def free_ports(count: int) -> list[int]:
         return [item.getsockname()[1] for item in bound]
 
 
-def tail(path: Path) -> str:
-    """The last lines of a log file, under its name."""
-    lines = path.read_text(errors="replace").splitlines()[-TAIL_LINES:]
-    return "\n".join([f"--- {path}", *lines])
-
-
-def descendants(pid: int) -> list[psutil.Process]:
-    """Every process below a process; none if it is gone."""
-    import psutil
-
-    try:
-        below: list[psutil.Process] = psutil.Process(pid).children(recursive=True)
-    except psutil.NoSuchProcess:
-        return []
-    return below
-
-
-def kill_all(processes: Sequence[psutil.Process]) -> None:
-    """Kill processes that are still there and wait until they are gone."""
-    import psutil
-
-    for process in processes:
-        with contextlib.suppress(psutil.NoSuchProcess):
-            process.kill()
-    psutil.wait_procs(processes, timeout=STOP_SECONDS)
-
-
 def stop_launcher(launcher: subprocess.Popen[bytes]) -> None:
     """Let the launcher stop its processes; kill them all if it does not."""
     below = descendants(launcher.pid)
@@ -546,162 +503,3 @@ def stop_launcher(launcher: subprocess.Popen[bytes]) -> None:
         if launcher.stdin is not None:
             launcher.stdin.close()
     kill_all([process for process in below if process.is_running()])
-
-
-# The launcher: this file run as a program
-
-
-class _StopLauncher(BaseException):
-    """A signal asked the launcher to stop."""
-
-
-def launch(logs: Path, execution_port: str, names: Sequence[str]) -> int:
-    """Run the components until stdin ends, a signal comes or one of them exits; leave no process behind."""
-    signal.signal(signal.SIGTERM, _raise_stop)
-    adopt_orphans()
-    components: dict[int, str] = {}
-    try:
-        import_airflow()
-        migration = start_airflow(["db", "migrate"], logs / "db-migrate.log")
-        wait_for_migration(migration, logs / "db-migrate.log")
-        for name in names:
-            components[start_component(name, logs, execution_port)] = name
-        watch(components)
-    except _StopLauncher:
-        return 0
-    finally:
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        stop_components(list(components))
-    return 1
-
-
-def _raise_stop(_signal: int, _frame: FrameType | None) -> None:
-    raise _StopLauncher
-
-
-def adopt_orphans() -> None:
-    """Make processes whose parent dies children of this one (Linux), so that stopping finds them all."""
-    if sys.platform == "linux":
-        import ctypes
-
-        pr_set_child_subreaper = 36
-        ctypes.CDLL(None, use_errno=True).prctl(pr_set_child_subreaper, 1, 0, 0, 0)
-
-
-def forks() -> bool:
-    """Whether components are forked from this process; macOS does not bear a fork after such imports."""
-    return sys.platform != "darwin"
-
-
-def import_airflow() -> None:
-    """Import what every component needs and settle it in memory, before they are forked."""
-    if not forks():
-        return
-    import gc
-
-    gc.disable()
-    import airflow.cli.cli_parser
-    import airflow.dag_processing.manager
-    import airflow.jobs.scheduler_job_runner
-    import airflow.jobs.triggerer_job_runner
-
-    airflow.cli.cli_parser.get_parser()
-    # What is there now stays: the collectors of the children need not look at it again.
-    gc.freeze()
-    gc.enable()
-    gc.set_threshold(100_000, 20, 20)
-
-
-def start_component(name: str, logs: Path, execution_port: str) -> int:
-    """Start a component with a log file of its own and return its process id."""
-    arguments = [*COMPONENTS[name], *(["--port", execution_port] if name == "execution-api" else [])]
-    return start_airflow(arguments, logs / f"{name}.log")
-
-
-def start_airflow(arguments: Sequence[str], log: Path) -> int:
-    """Start ``airflow …`` with its output in a file and return its process id."""
-    if not forks():
-        command = [sys.executable, "-m", "airflow", *arguments]
-        with log.open("wb") as output:
-            return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output).pid
-    pid = os.fork()
-    if pid == 0:
-        run_forked(arguments, log)
-    return pid
-
-
-def run_forked(arguments: Sequence[str], log: Path) -> NoReturn:
-    """Be ``airflow …`` in a forked process."""
-    code = 1
-    try:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        output = os.open(log, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o644)
-        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-        os.dup2(output, 1)
-        os.dup2(output, 2)
-        sys.argv = ["airflow", *arguments]
-        from airflow.__main__ import main
-
-        main()  # type: ignore[no-untyped-call]
-        code = 0
-    except SystemExit as end:
-        code = end.code if isinstance(end.code, int) else int(end.code is not None)
-    except Exception:  # noqa: BLE001 - nothing above this frame may go on in the fork
-        traceback.print_exc()
-    finally:
-        with contextlib.suppress(OSError, ValueError):
-            sys.stdout.flush()
-            sys.stderr.flush()
-        os._exit(code)
-
-
-def wait_for_migration(pid: int, log: Path) -> None:
-    """Return when the metadata database has its tables: every component refuses to start before."""
-    _, status = os.waitpid(pid, 0)
-    if status != 0:
-        raise SystemExit(f"airflow db migrate failed\n{tail(log)}")
-
-
-def watch(components: Mapping[int, str]) -> None:
-    """Return when stdin ends or a component exits; reaps adopted processes on the way."""
-    while True:
-        readable, _, _ = select.select([sys.stdin], [], [], POLL_SECONDS)
-        if readable and not os.read(sys.stdin.fileno(), 1):
-            raise _StopLauncher
-        for pid, status in ended_children():
-            if pid in components:
-                print(f"{components[pid]} exited with {os.waitstatus_to_exitcode(status)}", flush=True)
-                return
-
-
-def ended_children() -> Iterator[tuple[int, int]]:
-    """Children that have ended since the last look, with their wait status."""
-    while True:
-        try:
-            pid, status = os.waitpid(-1, os.WNOHANG)
-        except ChildProcessError:
-            return
-        if pid == 0:
-            return
-        yield pid, status
-
-
-def stop_components(pids: Sequence[int]) -> None:
-    """Ask the components to stop; kill whatever is left of this process' descendants after a while."""
-    for pid in pids:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGTERM)
-    end = time.monotonic() + STOP_SECONDS
-    while descendants(os.getpid()) and time.monotonic() < end:
-        list(ended_children())
-        time.sleep(POLL_SECONDS / 4)
-    # Killing a process may give this one new children: those that it had.
-    while left := descendants(os.getpid()):
-        kill_all(left)
-        list(ended_children())
-
-
-if __name__ == "__main__":
-    # Python puts the folder of this file first; its neighbours must not hide modules of that name.
-    sys.path.pop(0)
-    raise SystemExit(launch(Path(sys.argv[1]), sys.argv[2], sys.argv[3:]))

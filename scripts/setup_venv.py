@@ -60,9 +60,7 @@ def check_python() -> None:
     if sys.version_info < MINIMUM:
         found = ".".join(str(part) for part in sys.version_info[:3])
         wanted = ".".join(str(part) for part in MINIMUM)
-        raise SetupError(
-            f"Python {wanted} or newer is needed, this is {found}; try `make PYTHON=python3.11 …`"
-        )
+        raise SetupError(f"Python {wanted} or newer is needed, this is {found}; try `make PYTHON=python3.11 …`")
 
 
 @contextlib.contextmanager
@@ -155,11 +153,11 @@ def create(folder: Path) -> None:
 
 
 def install_package(folder: Path) -> None:
-    """Airflow and this package, editable."""
+    """Airflow and this package, editable, with what the demo's embedded SQLite needs."""
     say("installing Airflow and this package (one or two minutes the first time)")
     # Without an isolated build, hatchling has the pinned version too.
     pip(folder, *BUILD_TOOLS)
-    pip(folder, "--no-build-isolation", "--editable", str(ROOT))
+    pip(folder, "--no-build-isolation", "--editable", f"{ROOT}[sqlite]")
 
 
 def install_tools(folder: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
 from airflow_workflow_provider.compiler.constraints import Constraint, constrain
 from airflow_workflow_provider.compiler.plan import (
@@ -33,6 +33,8 @@ from airflow_workflow_provider.definitions.models import (
 )
 from airflow_workflow_provider.definitions.outcomes import Outcome, accepted
 from airflow_workflow_provider.definitions.reads import own_reads, scope_reads
+
+T = TypeVar("T")
 
 _CAN_BECOME_UPSTREAM_FAILED = frozenset({TriggerRule.ALL_SUCCESS, TriggerRule.ONE_SUCCESS, TriggerRule.NONE_FAILED})
 
@@ -169,8 +171,8 @@ class _Exposed:
 
 def _task(definition: Definition, name: str, edges: Mapping[str, tuple[str, ...]], wiring: Wiring) -> PlannedTask:
     task, defaults = definition.tasks[name], definition.workflow.defaults
-    retry_delay = task.retry_delay or defaults.retry_delay
-    timeout = task.timeout or defaults.timeout
+    retry_delay = _first_given(task.retry_delay, defaults.retry_delay)
+    timeout = _first_given(task.timeout, defaults.timeout)
     return PlannedTask(
         id=name,
         work=_work(definition, name, task),
@@ -180,11 +182,16 @@ def _task(definition: Definition, name: str, edges: Mapping[str, tuple[str, ...]
         condition=task.if_,
         scope=_scope(definition, name, task),
         description=task.description,
-        retries=task.retries if task.retries is not None else defaults.retries,
-        retry_delay=retry_delay.total_seconds() if retry_delay else None,
-        timeout=timeout.total_seconds() if timeout else None,
+        retries=_first_given(task.retries, defaults.retries),
+        retry_delay=None if retry_delay is None else retry_delay.total_seconds(),
+        timeout=None if timeout is None else timeout.total_seconds(),
         pool=task.pool or defaults.pool,
     )
+
+
+def _first_given(own: T | None, default: T | None) -> T | None:
+    """The task's own setting, even where it is zero."""
+    return default if own is None else own
 
 
 def _work(definition: Definition, name: str, task: AnyTask) -> SqlWork | OperatorWork:

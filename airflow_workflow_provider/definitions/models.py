@@ -82,8 +82,8 @@ def _edges(value: object) -> object:
             if not isinstance(name, str):
                 raise PydanticCustomError(
                     "edges",
-                    "{value} is not the name of a task; write a task name or {{task: outcome}}",
-                    {"value": repr(name)},
+                    "{value} is not the name of a task; write a task name, or one mapping of task: outcome",
+                    {"value": describe(name)},
                 )
         repeated = sorted({name for name in value if value.count(name) > 1})
         if repeated:

@@ -51,7 +51,7 @@ class WorkflowSQLOperator(SQLExecuteQueryOperator, WorkflowTask):
         """Look up the values of all bind parameters; they are what *Rendered Templates* shows beside the SQL."""
         variables = self.variables_if_it_runs(context)
         names = {p.name for statement in self._statements for p in find_bind_parameters(statement)}
-        self.parameters = {name: _bindable(variables.own(name)) for name in sorted(names)}
+        self.parameters = {name: _bindable(name, variables.own(name)) for name in sorted(names)}
 
     @property
     def _statements(self) -> list[str]:
@@ -77,29 +77,32 @@ class WorkflowSQLOperator(SQLExecuteQueryOperator, WorkflowTask):
                         raise AirflowFailException(str(error)) from None
                     cursor.execute(text, values) if values else cursor.execute(text)
                     self.log.info("Rows: %s", cursor.rowcount)
-                    if self.set_variables and number == len(statements):
+                    if number == len(statements) and (self.set_variables or self.on_empty != "null"):
                         row = self._first_row(cursor)
                     _read_to_the_end(cursor)
             if not hook.get_autocommit(connection):
                 connection.commit()
-        if self.set_variables:
-            self._set(context, row)
+        self._refuse_empty(row)
+        self._set(context, row)
 
     def _first_row(self, cursor: Any) -> Row | None:
         """The last statement's first row; ``None`` when it has no row."""
         if cursor.description is None:
             raise AirflowFailException(
-                "the last statement returns no rows, so nothing can be set from it; end with a SELECT"
+                "the last statement returns no rows, so 'set' and 'on_empty' have nothing to look at; end with a SELECT"
             )
         row = cursor.fetchone()
         columns = [column[0] for column in cursor.description]
         return None if row is None else tuple(zip(columns, row, strict=True))
 
-    def _set(self, context: Context, row: Row | None) -> None:
+    def _refuse_empty(self, row: Row | None) -> None:
         if row is None and self.on_empty == "skip":
             raise AirflowSkipException("the query returned no row (on_empty: skip)")
         if row is None and self.on_empty == "fail":
             raise AirflowFailException("the query returned no row (on_empty: fail)")
+
+    def _set(self, context: Context, row: Row | None) -> None:
+        """All or none: a value that its type cannot hold sets nothing."""
         values = {name: self._value(name, column, row) for name, column in self.set_variables.items()}
         for name, value in values.items():
             push_variable(context, name, value)
@@ -139,8 +142,6 @@ def _column(row: Row, column: str | None, variable: str) -> Any:
     raise AirflowFailException(f"variable '{variable}' is set from column '{column}', but the query returned {names}")
 
 
-def _bindable(value: Any) -> Any:
-    """A list of task names reads as text in SQL; other lists and mappings are bound as JSON."""
-    if isinstance(value, list) and all(isinstance(item, str) for item in value):
-        return ", ".join(value)
-    return value
+def _bindable(name: str, value: Any) -> Any:
+    """``failed_tasks`` reads as text in SQL; lists and mappings of variables are bound as JSON."""
+    return ", ".join(value) if name == "failed_tasks" else value

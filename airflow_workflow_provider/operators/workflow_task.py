@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from functools import cache
@@ -28,7 +29,7 @@ class WorkflowTask:
     workflow_condition: str | None = None
 
     def variables_if_it_runs(self, context: Context) -> RunVariables:
-        """The task's variables, once its condition holds; skips the task when it is false, fails when it cannot be told.
+        """The task's variables, once its condition holds; skips the task when it is false, fails when it is undecided.
 
         This comes before templates are filled, so that a task that does not run reads nothing.
         """
@@ -116,11 +117,11 @@ def _with_references(value: Any, *, as_text: bool) -> Any:
 
 
 def _text(value: Any) -> str:
-    """How a value looks in an environment: null is empty, booleans and dates as YAML writes them."""
+    """How a value looks in an environment: null is empty, booleans and dates as YAML writes them, the rest as JSON."""
     if value is None:
         return ""
     if isinstance(value, bool):
         return str(value).lower()
-    if isinstance(value, list):
-        return ",".join(_text(item) for item in value)
+    if isinstance(value, list | dict):
+        return json.dumps(value, default=str, ensure_ascii=False)
     return value.isoformat() if hasattr(value, "isoformat") else str(value)

@@ -45,6 +45,10 @@ _TASK_MODELS: Final[dict[str | int, type[models.Model]]] = {
 
 def validate(model: type[M], data: Mapping[str, Any]) -> tuple[M | None, list[Finding]]:
     """``data`` as a model, or every error of its shape."""
+    own, other = ("workflow", "package") if model is models.Workflow else ("package", "workflow")
+    if own not in data and other in data:
+        message = f"this is a {other}, not a {own}; name the file *.{other}.yaml"
+        return None, [Finding((other,), message, RULE, on_key=True)]
     try:
         return model.model_validate(data), []
     except ValidationError as error:
