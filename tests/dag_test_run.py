@@ -38,7 +38,7 @@ def run_definition(files: Mapping[str, str], conf: Mapping[str, Any] | None = No
         loader.write_text(
             "# airflow dag\nfrom airflow_workflow_provider import load_workflow_dags\nload_workflow_dags(__file__)\n"
         )
-        bag = BundleDagBag(dag_folder=loader, bundle_path=DAGS_FOLDER, bundle_name="dags-folder")
+        bag = BundleDagBag(dag_folder=loader, bundle_path=Path(DAGS_FOLDER), bundle_name="dags-folder")
         assert not bag.import_errors
         [dag] = bag.dags.values()
         return _finished(dag.test(run_conf=dict(conf or {})))

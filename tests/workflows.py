@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from itertools import combinations
+
 from airflow_workflow_provider.definitions.definition import Definition, Statement
 from airflow_workflow_provider.definitions.models import Workflow
 

@@ -9,7 +9,6 @@ from typing import Any, TypeVar
 
 from airflow_workflow_provider.compiler.constraints import Constraint, constrain
 from airflow_workflow_provider.compiler.plan import (
-    Decision,
     Gate,
     OperatorWork,
     Plan,

@@ -377,7 +377,11 @@ def _parse_json(text: str) -> Any:
         )
         refused = _JSON_ESCAPED.search(text) is not None or _is_deep(data, text)
     except json.JSONDecodeError as error:
-        raise DocumentError(f"this is not valid JSON: {error.msg.removesuffix(' at')}", error.lineno, error.colno) from None
+        end = len(text.rstrip())  # nothing to see behind it
+        message = "the text ends too early" if error.pos >= end else error.msg.removesuffix(" at")
+        line = text.count("\n", 0, min(error.pos, end)) + 1
+        column = min(error.pos, end) - text.rfind("\n", 0, min(error.pos, end))
+        raise DocumentError(f"this is not valid JSON: {message}", line, column) from None
     except (_RefusedError, RecursionError):
         refused = True
     if refused:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from typing import Annotated, Any, Final, Literal, TypeAlias
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, PlainValidator, Tag
 from pydantic_core import PydanticCustomError
 
 from airflow_workflow_provider.definitions.durations import PATTERN, parse_duration
@@ -243,7 +243,7 @@ class Workflow(Model):
     tags: list[str] = Field(default_factory=list, description="Tags in the Airflow UI.")
     schedule: str | None = Field(None, description="Cron expression or preset (@daily); none: only started by hand.")
     schedules: Any = Field(None, description="Several schedules with time zones and variables. Not supported yet.")
-    start_date: Annotated[date, BeforeValidator(_start_date, json_schema_input_type=str)] | None = Field(
+    start_date: Annotated[date, PlainValidator(_start_date, json_schema_input_type=str)] | None = Field(
         None, description="No run before this date (UTC unless it has an offset)."
     )
     catchup: bool = Field(False, description="Whether missed runs since start_date are made up for.")

@@ -96,35 +96,23 @@ def test_a_mended_definition_is_a_dag_again(write: Write, bag: Any) -> None:
     assert set(bag().dags["w"].task_dict) == {"a"}
 
 
+STANDARD = "airflow.providers.standard.operators"
+BASH_WITH = f"{{operator: {STANDARD}.bash.BashOperator, arguments: {{bash_command: 'true', %s}}}}"
+
+
 @pytest.mark.parametrize(
     ("task", "message"),
     [
         ("{operator: airflow.providers.nowhere.Operator}", "there is no module"),
-        (
-            "{operator: airflow.providers.standard.operators.bash.BashOprator}",
-            "has no 'BashOprator'; did you mean 'BashOperator'?",
-        ),
+        (f"{{operator: {STANDARD}.bash.BashOprator}}", "has no 'BashOprator'; did you mean 'BashOperator'?"),
         ("{operator: collections.OrderedDict}", "is not an operator class"),
-        ("{operator: airflow.providers.standard.operators.bash.BashOperator}", "refuses the arguments"),
+        (f"{{operator: {STANDARD}.bash.BashOperator}}", "refuses the arguments"),
+        (BASH_WITH % "nonsense: 1", "nonsense"),
+        (BASH_WITH % "task_id: x", "'task_id' cannot be given here"),
+        (BASH_WITH % "skip_on_exit_code: '{{ vars.ds }}'", "takes no templates"),
         (
-            "{operator: airflow.providers.standard.operators.bash.BashOperator, "
-            "arguments: {bash_command: 'true', nonsense: 1}}",
-            "nonsense",
-        ),
-        (
-            "{operator: airflow.providers.standard.operators.python.PythonOperator, "
-            "arguments: {python_callable: os.path.joinn}}",
+            f"{{operator: {STANDARD}.python.PythonOperator, arguments: {{python_callable: os.path.joinn}}}}",
             "did you mean 'join'?",
-        ),
-        (
-            "{operator: airflow.providers.standard.operators.bash.BashOperator, "
-            "arguments: {bash_command: 'true', task_id: x}}",
-            "'task_id' cannot be given here",
-        ),
-        (
-            "{operator: airflow.providers.standard.operators.bash.BashOperator, "
-            "arguments: {bash_command: 'true', skip_on_exit_code: '{{ vars.ds }}'}}",
-            "takes no templates",
         ),
     ],
 )

@@ -93,18 +93,12 @@ def pymysql_connection_id(monkeypatch: pytest.MonkeyPatch) -> str:
 
 DATABASES = [
     pytest.param(("sqlite", "sqlite3", "sqlite_connection_id"), id="sqlite"),
-    pytest.param(
-        ("postgres", "psycopg", "postgres_connection_id"), id="postgres", marks=pytest.mark.database
-    ),
+    pytest.param(("postgres", "psycopg", "postgres_connection_id"), id="postgres", marks=pytest.mark.database),
     pytest.param(
         ("postgres", "psycopg2", "psycopg2_connection_id"), id="postgres-psycopg2", marks=pytest.mark.database
     ),
-    pytest.param(
-        ("mariadb", "mysql.connector", "mariadb_connection_id"), id="mariadb", marks=pytest.mark.database
-    ),
-    pytest.param(
-        ("mariadb", "pymysql", "pymysql_connection_id"), id="mariadb-pymysql", marks=pytest.mark.database
-    ),
+    pytest.param(("mariadb", "mysql.connector", "mariadb_connection_id"), id="mariadb", marks=pytest.mark.database),
+    pytest.param(("mariadb", "pymysql", "pymysql_connection_id"), id="mariadb-pymysql", marks=pytest.mark.database),
 ]
 
 

@@ -25,9 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def execute(
-    database: Database, sql: str, values: Mapping[str, object] | None = None
-) -> list[tuple[Any, ...]]:
+def execute(database: Database, sql: str, values: Mapping[str, object] | None = None) -> list[tuple[Any, ...]]:
     """Run one statement the way the operator does: bound, by the hook's connection."""
     hook = database.hook()
     with closing(hook.get_conn()) as connection:

@@ -15,7 +15,7 @@ BASH = "airflow.providers.standard.operators.bash.BashOperator"
 
 
 class Door:
-    """Something a task waits for: ``wait`` is its command, ``open`` lets it go on, ``opened`` fails while it is shut."""
+    """What a task waits for: ``wait`` is its command, ``open`` lets it go on, ``opened`` fails while it is shut."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -45,8 +45,7 @@ def state(airflow: LocalAirflow, dag: str, run: str, task: str) -> str | None:
 
 def started(airflow: LocalAirflow, dag: str, run: str) -> set[str]:
     """Tasks for which a worker was started."""
-    found = airflow._list(f"/api/v2/dags/{dag}/dagRuns/{run}/taskInstances", "task_instances")
-    return {item["task_id"] for item in found if item["pid"]}
+    return {task.task_id for task in airflow.task_instances(dag, run) if task.pid}
 
 
 def test_any_starts_while_another_source_is_still_running(airflow: LocalAirflow, define: Define, door: Door) -> None:
@@ -141,20 +140,20 @@ tasks:
 
 
 VARIABLES = textwrap.dedent(
-    f"""
+    """
     variables:
-      limit: {{type: integer, default: 3, description: How many}}
-      day: {{type: date}}
-      price: {{type: number}}
+      limit: {type: integer, default: 3, description: How many}
+      day: {type: date}
+      price: {type: number}
       note: text
-    defaults: {{connection: test_db}}
+    defaults: {connection: test_db}
     tasks:
       ask:
         sql: SELECT :limit + 1 AS more, '2026-02-28' AS day, '12.50' AS price
-        set: {{found: more, day: day, price: price}}
+        set: {found: more, day: day, price: price}
       tell:
         package: tell
-        variables: {{amount: "{{{{ vars.price }}}}"}}
+        variables: {amount: "{{ vars.price }}"}
         depends_on: ask
       check:
         sql: INSERT INTO log VALUES (:run_id, :found || ' ' || typeof(:found) || ' ' || :day || ' ' || typeof(:price))
@@ -199,7 +198,7 @@ def test_values_keep_their_type_from_sql_to_packages(airflow: LocalAirflow, defi
 
 def test_a_value_that_a_variable_cannot_hold_is_refused_before_the_run(airflow: LocalAirflow, define: Define) -> None:
     dag = define("typed", VARIABLES, {"tell.package.yaml": TELL})
-    with pytest.raises(LocalAirflowError, match="400.*limit: 'many' is not of type 'integer'"):
+    with pytest.raises(LocalAirflowError, match=r"400.*limit: 'many' is not of type 'integer'"):
         airflow.trigger(dag, {"limit": "many"})
 
 
@@ -215,7 +214,7 @@ def test_a_definition_that_breaks_stays_visible_and_disturbs_no_other(
     file = dag_folder / "breaks.workflow.yaml"
     file.write_text(f"workflow: {dag}\ntasks:\n  a: {{sql: SELECT 1, retires: 3}}\n")
     shown = wait_for(
-        lambda: (details := airflow.dag_details(dag))["tags"] and "retires" in details["doc_md"] and details or None,
+        lambda: ((details := airflow.dag_details(dag))["tags"] and "retires" in details["doc_md"] and details) or None,
         "the broken definition in the UI",
         60,
     )

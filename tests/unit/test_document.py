@@ -98,9 +98,9 @@ def test_odd_but_valid(tmp_path: Path, content: str) -> None:
     assert read(tmp_path, content).diagnostics == ()
 
 
-@pytest.mark.parametrize("content", [JSON, "\ufeff" + JSON, JSON.replace(" ", "\r\n\t"), JSON.replace("w", "\\u0077", 1)])
+@pytest.mark.parametrize("content", [JSON, "\ufeff" + JSON, JSON.replace(": ", "\r\n\t:\n"), JSON.replace("w", "\\u0077", 1)])
 def test_odd_but_valid_json(tmp_path: Path, content: str) -> None:
-    assert "not valid" not in " ".join(messages(read(tmp_path, content, "w.workflow.json")))
+    assert read(tmp_path, content, "w.workflow.json").diagnostics == ()
 
 
 def test_values_of_yaml_are_those_of_yaml_1_2() -> None:

@@ -78,7 +78,7 @@ def mutated(draw: st.DrawFn) -> dict[str, Any]:
             parent[draw(KEYS)] = copy.deepcopy(parent[key])
         else:
             parent[draw(KEYS)] = draw(ODD)
-    return data
+    return dict(json.loads(json.dumps(data)))  # no value twice in it, which YAML would write with an alias
 
 
 def _read_bytes(content: bytes, name: str) -> Reading:

@@ -1,0 +1,102 @@
+"""A plan that is written and read again is the same plan."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from airflow_workflow_provider.compiler import compile_workflow
+from airflow_workflow_provider.compiler.plan import (
+    Decision,
+    Gate,
+    OperatorWork,
+    Plan,
+    PlannedTask,
+    PlannedVariable,
+    RunOutcome,
+    Scope,
+    SqlWork,
+    TriggerRule,
+    Wiring,
+)
+from airflow_workflow_provider.compiler.plan_json import dump_plan, load_plan
+from tests.unit.shapes import Shape, shapes
+from tests.workflows import definition
+
+NAMES = st.text(max_size=5)
+MAYBE = st.none() | st.text(max_size=5)
+JSON: st.SearchStrategy[Any] = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | NAMES,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner, max_size=3),
+    max_leaves=6,
+)
+
+
+def _many(items: st.SearchStrategy[Any]) -> st.SearchStrategy[tuple[Any, ...]]:
+    return st.lists(items, max_size=3).map(tuple)
+
+
+MAPPINGS = st.dictionaries(NAMES, JSON, max_size=3)
+EDGES = st.dictionaries(NAMES, _many(NAMES), max_size=3)
+WIRINGS = st.builds(Wiring, st.sampled_from(TriggerRule), _many(NAMES))
+GATES = st.builds(Gate, NAMES, NAMES, WIRINGS, NAMES)
+VARIABLES = st.builds(PlannedVariable, NAMES, MAYBE, JSON, MAYBE, st.booleans())
+SCOPES = st.builds(Scope, MAPPINGS, st.none() | _many(VARIABLES), EDGES)
+SQL = st.builds(SqlWork, NAMES, _many(NAMES), st.dictionaries(NAMES, MAYBE, max_size=3), NAMES)
+TASKS = st.builds(
+    PlannedTask,
+    NAMES,
+    SQL | st.builds(OperatorWork, NAMES, MAPPINGS, MAYBE),
+    WIRINGS,
+    EDGES,
+    NAMES,
+    MAYBE,
+    SCOPES,
+    MAYBE,
+    st.none() | st.integers(),
+    st.none() | st.floats(0, 1e9),
+    st.none() | st.floats(0, 1e9),
+    MAYBE,
+)
+PLANS = st.builds(
+    Plan,
+    NAMES,
+    NAMES,
+    _many(TASKS),
+    _many(GATES),
+    _many(st.builds(Decision, NAMES, NAMES, NAMES, EDGES, WIRINGS)),
+    st.none() | st.builds(RunOutcome, NAMES, GATES, GATES, NAMES, WIRINGS),
+    NAMES,
+    _many(VARIABLES),
+    MAYBE,
+    MAYBE,
+    _many(NAMES),
+    MAYBE,
+    MAYBE,
+    st.booleans(),
+    st.none() | st.integers(),
+)
+
+
+@settings(deadline=None)
+@given(PLANS)
+def test_any_plan(plan: Plan) -> None:
+    text = dump_plan(plan)
+    assert load_plan(text) == plan
+    assert dump_plan(load_plan(text)) == text
+
+
+@settings(deadline=None)
+@given(shapes(), st.sampled_from(["strict", "handled"]))
+def test_compiled_plans(shape: Shape, mode: str) -> None:
+    plan = compile_workflow(definition(shape, mode))
+    assert load_plan(dump_plan(plan)) == plan
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "null", "{}", '{"workflow": 1, "unknown": 2}', '{"tasks": [{}]}'])
+def test_other_texts_are_refused(text: str) -> None:
+    with pytest.raises((ValueError, TypeError, KeyError, AttributeError)):
+        load_plan(text)
