@@ -204,8 +204,7 @@ def _refuse_deep_nesting(text: str) -> None:
             if isinstance(event, yaml.CollectionStartEvent):
                 depth += 1
                 if depth > 2 * MAX_DEPTH:
-                    mark = event.start_mark
-                    raise DocumentError(_TOO_DEEP, mark.line + 1, mark.column + 1)
+                    raise _error(event, _TOO_DEEP, ())
             elif isinstance(event, yaml.CollectionEndEvent):
                 depth -= 1
     except yaml.YAMLError as error:
@@ -225,13 +224,8 @@ class _AliasError(Exception):
 
 def _alias_error(text: str, location: Location) -> DocumentError:
     alias = next(event for event in yaml.parse(text, Loader=_Loader) if isinstance(event, yaml.AliasEvent))
-    return DocumentError(
-        f"the alias '*{alias.anchor}' repeats a value; anchors and aliases are not allowed: write the value out "
-        "or use 'defaults'",
-        alias.start_mark.line + 1,
-        alias.start_mark.column + 1,
-        location,
-    )
+    message = f"the alias '*{alias.anchor}' repeats a value; anchors and aliases are not allowed: write the value out "
+    return _error(alias, message + "or use 'defaults'", location)
 
 
 def _construct(node: yaml.Node, seen: set[int], location: Location, depth: int) -> Any:
@@ -313,8 +307,10 @@ def _not_text(node: yaml.Node, location: Location) -> DocumentError:
     return _error(node, f"the character U+{ord(character[0]):04X} is not allowed in text; remove it", location)
 
 
-def _error(node: yaml.Node, message: str, location: Location) -> DocumentError:
-    return DocumentError(one_line(message), node.start_mark.line + 1, node.start_mark.column + 1, location)
+def _error(where: yaml.Node | yaml.Event, message: str, location: Location) -> DocumentError:
+    mark = where.start_mark
+    line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+    return DocumentError(one_line(message), line, column, location)
 
 
 def _document_error(error: yaml.YAMLError, text: str) -> DocumentError:
@@ -340,7 +336,11 @@ _PLAIN_WORDS: Final = (
     ("quoted scalar", "unexpected end of stream", "this quote is never closed"),
     ("flow sequence", "expected ',' or ']'", "this list [ ] is not closed, or a comma is missing in it"),
     ("flow mapping", "expected ',' or '}'", "this mapping { } is not closed, or a comma is missing in it"),
-    ("", "mapping values are not allowed", "a ': ' is not expected here; check the indentation, or put the value in quotes"),
+    (
+        "",
+        "mapping values are not allowed",
+        "a ': ' is not expected here; check the indentation, or put the value in quotes",
+    ),
     ("", "could not find expected ':'", "a key without ': '; check the line and its indentation"),
     ("block mapping", "did not find expected key", "this line fits no line above; check its indentation and quotes"),
     ("block collection", "did not find expected '-'", "this line fits no line above; check its indentation and '- '"),
@@ -385,7 +385,9 @@ def _parse_json(text: str) -> Any:
     except (_RefusedError, RecursionError):
         refused = True
     if refused:
-        _construct(compose_json(text), set(), (), 0)
+        node = compose_json(text)
+        if node is not None:
+            _construct(node, set(), (), 0)
     return data
 
 

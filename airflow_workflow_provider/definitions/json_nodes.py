@@ -1,6 +1,6 @@
-"""JSON text as YAML nodes: data with positions. Slower than ``json`` and used only to say where something is.
+r"""JSON text as YAML nodes: data with positions. Slower than ``json`` and used only to say where something is.
 
-YAML's own parser does not read all JSON: not long keys, not a key and its colon on two lines, not ``"\\ud83d\\ude00"``.
+YAML's own parser does not read all JSON: not long keys, not a key and its colon on two lines, not ``"\ud83d\ude00"``.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Annotated, Any, Final, Literal, TypeAlias
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, PlainValidator, Tag
@@ -26,9 +26,8 @@ TASK_NAME: Final = r"^[A-Za-z_][A-Za-z0-9_\-]*$"
 VARIABLE_NAME: Final = r"^[A-Za-z_][A-Za-z0-9_]*$"
 
 
-
 def _dag_id(name: str) -> str:
-    """Airflow reads the pattern with Python's ``re``, whose ``\\w`` has no combining marks; pydantic's has."""
+    """Airflow reads names with Python's ``re``, for which a combining mark is no letter; for pydantic it is one."""
     if re.fullmatch(r"[\w.\-]+", name):
         return name
     raise PydanticCustomError("dag_id", "'{name}' is not a valid name; {hint}", {"name": name, "hint": _DAG_ID_HINT})

@@ -42,10 +42,11 @@ class Reachability:
     def _missing(self, task: str) -> list[str]:
         """Tasks to work out first, sources before dependants, without recursion."""
         order: list[str] = []
+        tasks = self._definition.tasks
         stack, entered = [task], set(self._needs)
         while stack:
             name = stack[-1]
-            waiting = [s for s in self._definition.tasks[name].depends_on if s not in entered]
+            waiting = [s for s in tasks[name].depends_on if s not in entered and s in tasks]
             if name in entered or not waiting:
                 stack.pop()
                 if name not in entered:
@@ -68,6 +69,8 @@ class Reachability:
         return met if met is None or name not in self._matters else {**met, name: RAN}
 
     def _of_edge(self, source: str, outcomes: frozenset[Outcome]) -> Needs | None:
+        if source not in self._definition.tasks:
+            return {}  # unknown_source says so
         own = {source: outcomes} if source in self._matters else {}
         if Outcome.SKIPPED in outcomes:
             return own

@@ -68,12 +68,11 @@ def read_document(document: Document, library: Library) -> Reading:
     path = document.file
     name = _name(document.data, path)
     workflow, shape = check_workflow(document.data)
-    if workflow is None:
-        rest, _ = check_workflow(without(document.data, shape))
-        if rest is None:
-            return Reading(path, name, document, None, _diagnostics(document, shape))
+    checked = workflow or check_workflow(without(document.data, shape))[0]
+    if checked is None:
+        return Reading(path, name, document, None, _diagnostics(document, shape))
     links = _Links(os.path.dirname(path), library)
-    definition = links.definition(workflow or rest)
+    definition = links.definition(checked)
     findings = [*links.findings, *check_definition(definition)]
     if workflow is None:
         findings = [*shape, *certain(findings, document.data)]

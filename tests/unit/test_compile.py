@@ -78,7 +78,9 @@ VERSIONED: list[tuple[dict[str, Any], dict[str, Any]]] = [
 
 def test_the_version_changes_with_what_a_run_does_and_with_nothing_else(tmp_path: Path) -> None:
     variables = {"variables": {"x": 1}}
-    versions = [plan_of(tmp_path, tasks, **{**variables, **more}).version for tasks, more in [({"a": A}, {}), *VERSIONED]]
+    versions = [
+        plan_of(tmp_path, tasks, **{**variables, **more}).version for tasks, more in [({"a": A}, {}), *VERSIONED]
+    ]
     assert len(set(versions)) == len(versions)
     short = plan_of(tmp_path, {"a": A, "b": {**A, "depends_on": "a"}}, **variables)
     long = plan_of(tmp_path, {"a": A, "b": {**A, "depends_on": {"a": ["success"]}}}, variables={"x": {"default": 1}})
@@ -97,7 +99,6 @@ def test_defaults_are_for_tasks_that_give_nothing(tmp_path: Path) -> None:
     assert (a.work.connection, b.work.connection) == ("db", "other")
 
 
-@pytest.mark.xfail(strict=True, reason="compile._task takes a delay of zero for none given")
 def test_a_delay_of_zero_is_a_delay(tmp_path: Path) -> None:
     plan = plan_of(tmp_path, {"a": {"sql": "SELECT 1", "retry_delay": "0s"}}, defaults={"retry_delay": "5m"})
     assert plan.tasks[0].retry_delay == 0
@@ -116,7 +117,7 @@ def test_setters_in_sight_the_furthest_downstream_first(tmp_path: Path) -> None:
     assert scopes["two"] == {}
 
 
-@pytest.mark.parametrize(("kind", "mode"), product(["all", "any"], ["strict", "handled"]))
+@pytest.mark.parametrize(("kind", "mode"), list(product(["all", "any"], ["strict", "handled"])))
 def test_names_that_could_clash_with_nodes(tmp_path: Path, kind: str, mode: str) -> None:
     edges = {"workflow": "success", "any": "failure"}
     tasks = {

@@ -16,7 +16,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from airflow_workflow_provider.compiler import compile_workflow
-from airflow_workflow_provider.definitions.diagnostics import Diagnostic
 from airflow_workflow_provider.definitions.reader import Reading, read_workflow
 from tests.unit.reading import HEAD, SMALLEST, check_reading, messages, read, read_data
 
@@ -42,11 +41,30 @@ VALID: dict[str, Any] = {
 }
 YAML = yaml.safe_dump(VALID, sort_keys=False)
 ODD = st.sampled_from(
-    [None, True, 0, -1, 1.5, "", " ", "x", "a b", [], {}, [None], {"x": 1}, "{{ vars.x", ":x '", "é", "x" * 300, ["a", "a"]]
+    [
+        None,
+        True,
+        0,
+        -1,
+        1.5,
+        "",
+        " ",
+        "x",
+        "a b",
+        [],
+        {},
+        [None],
+        {"x": 1},
+        "{{ vars.x",
+        ":x '",
+        "é",
+        "x" * 300,
+        ["a", "a"],
+    ]
 ) | st.text(max_size=8)
-KEYS = st.sampled_from(["sql", "set", "tasks", "depends_on", "variables", "if", "ds", "find", "tell", "<<", ""]) | st.text(
-    max_size=5
-)
+KEYS = st.sampled_from(
+    ["sql", "set", "tasks", "depends_on", "variables", "if", "ds", "find", "tell", "<<", ""]
+) | st.text(max_size=5)
 
 
 def _places(value: Any) -> Iterator[tuple[Any, Any]]:
@@ -69,15 +87,15 @@ def mutated(draw: st.DrawFn) -> dict[str, Any]:
         if change == "drop":
             del parent[key]
         elif change == "replace":
-            parent[key] = draw(ODD)
+            parent[key] = copy.deepcopy(draw(ODD))
         elif isinstance(parent, list):
-            parent.insert(key, draw(ODD))
+            parent.insert(key, copy.deepcopy(draw(ODD)))
         elif change == "rename":
             parent[draw(KEYS)] = parent.pop(key)
         elif change == "copy":
             parent[draw(KEYS)] = copy.deepcopy(parent[key])
         else:
-            parent[draw(KEYS)] = draw(ODD)
+            parent[draw(KEYS)] = copy.deepcopy(draw(ODD))
     return dict(json.loads(json.dumps(data)))  # no value twice in it, which YAML would write with an alias
 
 
@@ -107,7 +125,9 @@ def test_a_mutated_document_is_read_and_json_says_what_yaml_says(data: dict[str,
 @given(st.data())
 def test_text_inserted_anywhere(data: st.DataObject) -> None:
     at = data.draw(st.integers(0, len(YAML)))
-    inserted = data.draw(st.text(max_size=6) | st.sampled_from([": ", "\n", "\t", "- ", "&a ", "*a", "!!x ", "'", '"', "{", "]"]))
+    inserted = data.draw(
+        st.text(max_size=6) | st.sampled_from([": ", "\n", "\t", "- ", "&a ", "*a", "!!x ", "'", '"', "{", "]"])
+    )
     _read_bytes((YAML[:at] + inserted + YAML[at:]).encode("utf-8", "replace"), "w.workflow.yaml")
 
 
@@ -210,7 +230,8 @@ def test_thousands_of_wrong_tasks(tmp_path: Path, tasks: dict[str, Any]) -> None
 
 
 @pytest.mark.parametrize(
-    "condition", ["'a' * 10**9 == ''", "(" * 3000 + "1" + ")" * 3000, "1" + "+1" * 5000, "9" * 5000, "((" * 99 + "1" + "))" * 99]
+    "condition",
+    ["'a' * 10**9 == ''", "(" * 3000 + "1" + ")" * 3000, "1" + "+1" * 5000, "9" * 5000, "((" * 99 + "1" + "))" * 99],
 )
 def test_conditions_that_are_traps(tmp_path: Path, condition: str) -> None:
     started = time.process_time()
@@ -221,9 +242,9 @@ def test_conditions_that_are_traps(tmp_path: Path, condition: str) -> None:
 @pytest.mark.parametrize("template", ["{{ " + "(" * 3000 + " }}", "{{ " + "9" * 5000 + " }}", "{% if 1 %}" * 500])
 def test_templates_that_are_traps(tmp_path: Path, template: str) -> None:
     task = {"operator": "a.B", "arguments": {"x": template}}
-    assert "the template cannot be read" in messages(read_data(tmp_path, {"workflow": "w", "tasks": {"a": task}}))[0] or (
-        "9999" in template
-    )
+    assert "the template cannot be read" in messages(read_data(tmp_path, {"workflow": "w", "tasks": {"a": task}}))[
+        0
+    ] or ("9999" in template)
 
 
 def test_errors_of_shape_do_not_hide_others(tmp_path: Path) -> None:
@@ -254,3 +275,9 @@ def test_an_ordinary_file_is_read_in_milliseconds(tmp_path: Path) -> None:
     for _ in range(20):
         read_workflow(str(path))
     assert (time.process_time() - started) / 20 < 0.01
+
+
+def test_an_unknown_source_far_above_a_join(tmp_path: Path) -> None:
+    tasks = "  a: {sql: SELECT 1, depends_on: no}\n  b: {sql: SELECT 1, depends_on: a}\n"
+    join = "  c: {sql: SELECT 1, depends_on: {a: failure, b: success}}\n"
+    assert "unknown task 'no'" in messages(read(tmp_path, HEAD + "tasks:\n" + tasks + join))[0]

@@ -69,7 +69,9 @@ def limited(findings: Iterable[Finding]) -> Iterator[Finding]:
     rest = iter(findings)
     yield from islice(rest, MAX_FINDINGS)
     for more in islice(rest, 1):
-        yield replace(more, message=f"{more.message} (more of this kind are shown when these {MAX_FINDINGS} are mended)")
+        yield replace(
+            more, message=f"{more.message} (more of this kind are shown when these {MAX_FINDINGS} are mended)"
+        )
 
 
 def check_package(data: Mapping[str, Any]) -> tuple[Package | None, list[Finding]]:
