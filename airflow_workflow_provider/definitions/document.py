@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import math
 import re
+import stat
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -109,6 +110,16 @@ class Document:
             node = value
         return mark.line + 1, mark.column + 1
 
+    def _as_written(self, location: Location) -> Location:
+        """The location without the parts that a short form leaves out."""
+        node = self._root
+        for depth, part in enumerate(location):
+            found = None if node is None else self._child(node, part)
+            if found is None:
+                return location[:depth] if depth and isinstance(node, yaml.ScalarNode) else location
+            node = found[1]
+        return location
+
     def diagnostic(self, finding: Finding) -> Diagnostic:
         """The finding with its place in this file."""
         line, column = self.position(finding.location, on_key=finding.on_key)
@@ -116,7 +127,7 @@ class Document:
             self.file,
             line,
             column,
-            dotted(finding.location),
+            dotted(self._as_written(finding.location)),
             one_line(finding.message),
             finding.rule,
             finding.severity,
@@ -134,6 +145,10 @@ def _children(node: yaml.Node) -> dict[str | int, tuple[yaml.Node | None, yaml.N
 def read_text(path: Path) -> str:
     """The file's text; ``DocumentError`` for a file that cannot be a definition (unreadable, too large, not UTF-8)."""
     try:
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
+            raise DocumentError("the file cannot be read: it is not a regular file")
+        _refuse_size(status.st_size)
         content = path.read_bytes()
     except OSError as error:
         raise DocumentError(f"the file cannot be read: {error.strerror or error}") from None
@@ -142,14 +157,17 @@ def read_text(path: Path) -> str:
     return decode(content)
 
 
-def decode(content: bytes) -> str:
-    """UTF-8 text of a file's content."""
-    if len(content) > MAX_BYTES:
-        megabytes = len(content) / 1024 / 1024
+def _refuse_size(size: int) -> None:
+    if size > MAX_BYTES:
         raise DocumentError(
-            f"the file has {megabytes:.1f} MiB; a definition may have {MAX_BYTES // 1024 // 1024} MiB at most, "
+            f"the file has {size / 1024 / 1024:.1f} MiB; a definition may have {MAX_BYTES // 1024 // 1024} MiB at most, "
             "keep data out of it"
         )
+
+
+def decode(content: bytes) -> str:
+    """UTF-8 text of a file's content."""
+    _refuse_size(len(content))
     try:
         return content.decode("utf-8")
     except UnicodeDecodeError as error:

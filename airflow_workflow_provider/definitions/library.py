@@ -141,7 +141,7 @@ def _path(stamp: FileStamp) -> str:
 
 def _files(folder: str) -> Iterator[os.DirEntry[str]]:
     """Files of a folder and those below it; hidden folders, ``__pycache__`` and folders seen before are left out."""
-    waiting, seen = [folder], set()
+    waiting, seen = [folder], {os.path.realpath(folder)}
     while waiting:
         current = waiting.pop()
         try:
@@ -153,7 +153,7 @@ def _files(folder: str) -> Iterator[os.DirEntry[str]]:
                 if entry.name.startswith(".") or entry.name == "__pycache__":
                     continue
                 if entry.is_dir():
-                    real = os.path.realpath(entry.path) if entry.is_symlink() else entry.path
+                    real = os.path.realpath(entry.path)
                     if real not in seen:
                         seen.add(real)
                         waiting.append(entry.path)

@@ -164,7 +164,7 @@ class TaskBase(Model):
     constraint: ConstraintKind = Field("all", description="Whether all edges or at least one must be satisfied.")
     if_: str | None = Field(None, alias="if", min_length=1, description="Expression over `vars`; false skips the task.")
     variables: dict[VariableName, Any] = Field(default_factory=dict, description="Values for this task only.")
-    retries: int | None = Field(None, ge=0, description="Attempts after the first one.")
+    retries: int | None = Field(None, ge=0, le=1_000_000, description="Attempts after the first one.")
     retry_delay: Duration | None = Field(None, description="Pause between attempts.")
     timeout: Timeout | None = Field(None, description="A task that runs longer fails.")
     pool: str | None = Field(None, min_length=1, description="Airflow pool.")
@@ -227,7 +227,7 @@ class Defaults(Model):
     """Values for every task that does not give its own."""
 
     connection: str | None = Field(None, min_length=1, description="Airflow connection id of SQL tasks.")
-    retries: int | None = Field(None, ge=0, description="Attempts after the first one.")
+    retries: int | None = Field(None, ge=0, le=1_000_000, description="Attempts after the first one.")
     retry_delay: Duration | None = Field(None, description="Pause between attempts.")
     timeout: Timeout | None = Field(None, description="A task that runs longer fails.")
     pool: str | None = Field(None, min_length=1, description="Airflow pool.")
@@ -246,7 +246,9 @@ class Workflow(Model):
         None, description="No run before this date (UTC unless it has an offset)."
     )
     catchup: bool = Field(False, description="Whether missed runs since start_date are made up for.")
-    max_active_runs: int | None = Field(None, ge=1, description="Runs at the same time; default: Airflow's setting.")
+    max_active_runs: int | None = Field(
+        None, ge=1, le=1_000_000, description="Runs at the same time; default: Airflow's setting."
+    )
     variables: Variables = Field(default_factory=dict, description="Workflow variables.")
     defaults: Defaults = Field(default_factory=Defaults, description="Values for every task.")
     outcome: Literal["strict", "handled"] = Field("strict", description="Whether a handled failure fails the run.")

@@ -71,7 +71,7 @@ def read_document(document: Document, library: Library) -> Reading:
     checked = workflow or check_workflow(without(document.data, shape))[0]
     if checked is None:
         return Reading(path, name, document, None, _diagnostics(document, shape))
-    links = _Links(os.path.dirname(path), library)
+    links = _Links(os.path.dirname(path) or str(library.root), library)
     definition = links.definition(checked)
     findings = [*links.findings, *check_definition(definition)]
     if workflow is None:

@@ -59,6 +59,8 @@ class WorkflowSQLOperator(SQLExecuteQueryOperator, WorkflowTask):
 
     def execute(self, context: Context) -> None:
         """Run the statements, commit, then set the variables."""
+        if self.conn_id is None:
+            raise AirflowFailException("this SQL has no connection; add 'connection' to the task or to 'defaults'")
         hook = self.get_db_hook()
         assert isinstance(self.parameters, Mapping)
         row: Row | None = None

@@ -177,9 +177,7 @@ def test_percent_is_doubled_everywhere_when_there_are_parameters() -> None:
     sql = "SELECT '%s', \"%\", a % :a /* % */ -- %(b)s"
     assert translate(sql, ParamStyle.FORMAT).text == "SELECT '%%s', \"%%\", a %% %s /* %% */ -- %%(b)s"
     assert translate(sql, ParamStyle.QMARK).text == "SELECT '%s', \"%\", a % ? /* % */ -- %(b)s"
-    assert translate(sql, ParamStyle.FORMAT, doubles_percent=False).text.startswith(
-        "SELECT '%s', \"%\", a % %s"
-    )
+    assert translate(sql, ParamStyle.FORMAT, doubles_percent=False).text.startswith("SELECT '%s', \"%\", a % %s")
 
 
 def test_question_mark_beside_parameters_of_a_qmark_driver() -> None:
@@ -322,9 +320,7 @@ def test_a_driver_that_fills_in_the_placeholders_gets_back_the_text(
     pieces: list[tuple[str, str | None]], style: ParamStyle
 ) -> None:
     sql = " ".join(text for text, _ in pieces)
-    filled = " ".join(
-        text.replace(r"\:", ":") if name is None and text == r"\:x" else text for text, name in pieces
-    )
+    filled = " ".join(text.replace(r"\:", ":") if name is None and text == r"\:x" else text for text, name in pieces)
     translated = translate(sql, style)
     given_names = {name: f":{name}" for _, name in pieces if name is not None}
     values = parameters(translated, given_names)
@@ -335,9 +331,7 @@ def test_a_driver_that_fills_in_the_placeholders_gets_back_the_text(
     else:
         assert isinstance(values, tuple)
         distinct = list(dict.fromkeys(name for _, name in pieces if name is not None))
-        marks = {
-            name: "?" if style is ParamStyle.QMARK else f":{distinct.index(name) + 1}" for name in distinct
-        }
+        marks = {name: "?" if style is ParamStyle.QMARK else f":{distinct.index(name) + 1}" for name in distinct}
         expected = (marks[name] if name else text for text, name in pieces)
         assert translated.text == " ".join(":x" if text == r"\:x" else text for text in expected)
 

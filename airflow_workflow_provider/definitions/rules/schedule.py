@@ -1,4 +1,4 @@
-"""schedule: cron expressions and presets that Airflow could not read."""
+"""schedule: cron expressions and presets that Airflow could not read; ``catchup`` from no date."""
 
 from __future__ import annotations
 
@@ -27,8 +27,10 @@ PRESETS: Final = (
 
 
 def check(definition: Definition) -> Iterator[Finding]:
-    """Check the workflow's ``schedule``."""
+    """Check the workflow's ``schedule`` and ``catchup``."""
     text = definition.workflow.schedule
+    if definition.workflow.catchup and definition.workflow.start_date is None:
+        yield Finding(("catchup",), "there is nothing to catch up with; add the 'start_date' to catch up from", RULE)
     if text is None:
         return
     if text.startswith("@"):

@@ -92,6 +92,8 @@ def _message(details: ErrorDetails, raw: Location, model: type[models.Model]) ->
         return f"a name has {context['max_length']} characters at most, this one has {len(str(value))}"
     if kind == "greater_than_equal":
         return f"expected {context['ge']} or more, got {value}"
+    if kind == "less_than_equal":
+        return f"expected {context['le']} or less, got {value}"
     if kind in _EXPECTED:
         return f"expected {_expected(kind, raw)}, got {describe(value)}"
     return str(details["msg"])
