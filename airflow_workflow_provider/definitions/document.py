@@ -159,9 +159,9 @@ def read_text(path: Path) -> str:
 
 def _refuse_size(size: int) -> None:
     if size > MAX_BYTES:
+        limit = MAX_BYTES // 1024 // 1024
         raise DocumentError(
-            f"the file has {size / 1024 / 1024:.1f} MiB; a definition may have {MAX_BYTES // 1024 // 1024} MiB at most, "
-            "keep data out of it"
+            f"the file has {size / 1024 / 1024:.1f} MiB; a definition may have {limit} MiB at most, keep data out of it"
         )
 
 
