@@ -24,7 +24,6 @@ from airflow_workflow_provider.compiler.plan import (
 )
 from airflow_workflow_provider.definitions.diagnostics import Location, suggestion
 from airflow_workflow_provider.operators.decision import DecisionOperator, RunOutcomeOperator
-from airflow_workflow_provider.operators.sql import WorkflowSQLOperator
 from airflow_workflow_provider.operators.variables import TaskVariables
 from airflow_workflow_provider.operators.workflow_task import with_references, workflow_class
 
@@ -145,6 +144,9 @@ def _task(plan: Plan, task: PlannedTask, declared: Mapping[str, PlannedVariable]
 def _sql_operator(plan: Plan, task: PlannedTask) -> BaseOperator:
     work = task.work
     assert isinstance(work, SqlWork)
+    # Not at the top: a worker that runs no SQL does not pay for the SQL provider.
+    from airflow_workflow_provider.operators.sql import WorkflowSQLOperator
+
     statements = list(work.statements)
     return WorkflowSQLOperator(
         sql=statements[0] if len(statements) == 1 else statements,

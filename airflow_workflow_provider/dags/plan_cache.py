@@ -12,13 +12,14 @@ import json
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import astuple
 from functools import cache
 from pathlib import Path
 from tempfile import NamedTemporaryFile
-from typing import Any
 
 from airflow_workflow_provider.compiler.plan import Plan
 from airflow_workflow_provider.compiler.plan_json import dump_plan, load_plan
+from airflow_workflow_provider.definitions.library import FileStamp, file_stamp
 
 
 def load(path: str, packages: str) -> Plan | None:
@@ -32,16 +33,16 @@ def load(path: str, packages: str) -> Plan | None:
         stamp = json.loads(header)
         if stamp["code"] != _code() or stamp["packages"] != packages:
             return None
-        if any(file_stamp(name) != seen for name, seen in stamp["files"].items()):
+        if any(astuple(file_stamp(seen[0])) != tuple(seen) for seen in stamp["files"]):
             return None
         return load_plan(plan)
     except (OSError, ValueError, TypeError, KeyError):
         return None
 
 
-def store(path: str, packages: str, plan: Plan, stamps: dict[str, Any]) -> None:
-    """Keep a plan; ``stamps`` are the files it was made from, as they were before they were read."""
-    header = json.dumps({"code": _code(), "packages": packages, "files": stamps})
+def store(path: str, packages: str, plan: Plan, files: Sequence[FileStamp]) -> None:
+    """Keep a plan; ``files`` are those that it was made from, as they were before they were read."""
+    header = json.dumps({"code": _code(), "packages": packages, "files": [astuple(file) for file in files]})
     place = _place(path)
     try:
         os.makedirs(os.path.dirname(place), exist_ok=True)
@@ -50,20 +51,6 @@ def store(path: str, packages: str, plan: Plan, stamps: dict[str, Any]) -> None:
         os.replace(file.name, place)
     except OSError:
         return
-
-
-def file_stamp(path: str) -> list[int] | None:
-    """What tells that a file has changed; ``None`` while there is none. The change time also sees a restored mtime."""
-    try:
-        status = os.stat(path)
-    except OSError:
-        return None
-    return [status.st_mtime_ns, status.st_ctime_ns, status.st_size]
-
-
-def stamps_of(paths: Sequence[str]) -> dict[str, Any]:
-    """Stamps of some files."""
-    return {path: file_stamp(path) for path in paths}
 
 
 def _place(path: str) -> str:
@@ -79,5 +66,5 @@ def _code() -> str:
     """A fingerprint of the code that reads and compiles: a plan of other code is not used."""
     root = Path(__file__).parent.parent
     files = sorted(path for folder in ("definitions", "compiler") for path in (root / folder).rglob("*.py"))
-    stamps = [(file.name, file_stamp(str(file))) for file in files]
+    stamps = [file_stamp(str(file)) for file in files]
     return hashlib.sha256(repr(stamps).encode()).hexdigest()[:16]

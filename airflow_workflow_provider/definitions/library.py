@@ -8,11 +8,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from airflow_workflow_provider.definitions.diagnostics import Diagnostic
-from airflow_workflow_provider.definitions.document import DocumentError, parse, read_text
-from airflow_workflow_provider.definitions.models import Package
+from airflow_workflow_provider.definitions.diagnostics import Diagnostic, dotted
+
+if TYPE_CHECKING:
+    from airflow_workflow_provider.definitions.document import DocumentError
+    from airflow_workflow_provider.definitions.models import Package
 
 WORKFLOW_SUFFIXES: Final = (".workflow.yaml", ".workflow.yml", ".workflow.json")
 PACKAGE_SUFFIXES: Final = (".package.yaml", ".package.yml", ".package.json")
@@ -20,11 +22,25 @@ PACKAGE_SUFFIXES: Final = (".package.yaml", ".package.yml", ".package.json")
 
 @dataclass(frozen=True, slots=True)
 class FileStamp:
-    """A file and what tells that it has changed."""
+    """A file and what tells that it has changed: the change time also sees a restored modification time."""
 
     path: str
-    modified_ns: int
-    size: int
+    modified_ns: int = 0
+    changed_ns: int = 0
+    size: int = 0
+
+    @classmethod
+    def of(cls, path: str, status: os.stat_result) -> FileStamp:
+        """The stamp of a file that has just been looked at."""
+        return cls(path, status.st_mtime_ns, status.st_ctime_ns, status.st_size)
+
+
+def file_stamp(path: str) -> FileStamp:
+    """The stamp of a file as it now is; zeros while there is none."""
+    try:
+        return FileStamp.of(path, os.stat(path))
+    except OSError:
+        return FileStamp(path)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +84,9 @@ class Library:
             )
             if kind is not None:
                 try:
-                    status = entry.stat()
+                    kind.append(FileStamp.of(entry.path, entry.stat()))
                 except OSError:  # a dangling link, or deleted since: reading it will say so
-                    kind.append(FileStamp(entry.path, 0, 0))
-                else:
-                    kind.append(FileStamp(entry.path, status.st_mtime_ns, status.st_size))
+                    kind.append(FileStamp(entry.path))
         return tuple(sorted(workflows, key=_path)), tuple(sorted(packages, key=_path))
 
     @property
@@ -111,6 +125,7 @@ class Library:
 
 def read_package(path: str, *, shown_as: str | None = None) -> PackageFile:
     """Read and check one package file; never raises for what is in the file."""
+    from airflow_workflow_provider.definitions.document import DocumentError, parse, read_text
     from airflow_workflow_provider.definitions.rules import check_package
 
     file = shown_as or path
@@ -130,8 +145,6 @@ def read_package(path: str, *, shown_as: str | None = None) -> PackageFile:
 
 def document_diagnostic(error: DocumentError, file: str) -> Diagnostic:
     """A text that is no document, as a diagnostic."""
-    from airflow_workflow_provider.definitions.diagnostics import dotted
-
     return Diagnostic(file, error.line, error.column, dotted(error.location), error.message, "syntax")
 
 

@@ -19,10 +19,12 @@ from airflow_workflow_provider.definitions.diagnostics import (
 )
 from airflow_workflow_provider.definitions.document import Document, DocumentError, parse, read_text
 from airflow_workflow_provider.definitions.library import (
+    FileStamp,
     Library,
     PackageFile,
     definition_stem,
     document_diagnostic,
+    file_stamp,
 )
 from airflow_workflow_provider.definitions.models import Package, PackageTask, SqlTask, Workflow
 from airflow_workflow_provider.definitions.partial import certain, without
@@ -37,7 +39,7 @@ class Reading:
     """What came of reading one workflow file.
 
     ``definition`` is ``None`` when its shape is wrong; when there are errors it is there for display only.
-    ``used_files`` are the other files that went into it (packages it calls, .sql files), whether or not they exist.
+    ``used_files`` are the .sql files that went into it, as they were before they were read.
     """
 
     file: str
@@ -45,7 +47,7 @@ class Reading:
     document: Document | None
     definition: Definition | None
     diagnostics: tuple[Diagnostic, ...]
-    used_files: tuple[str, ...] = ()
+    used_files: tuple[FileStamp, ...] = ()
 
     @property
     def errors(self) -> tuple[Diagnostic, ...]:
@@ -98,7 +100,7 @@ class _Links:
         self._library = library
         self.findings: list[Finding] = []
         self.diagnostics: list[Diagnostic] = []
-        self.used_files: list[str] = []
+        self.used_files: list[FileStamp] = []
 
     def definition(self, workflow: Workflow) -> Definition:
         return Definition(workflow, self.packages(workflow), self.statements(workflow))
@@ -111,7 +113,6 @@ class _Links:
         found: dict[str, Package] = {}
         for name, task in wanted.items():
             files = available.get(task.package, [])
-            self.used_files += [file.file for file in files]
             problem = _package_problem(task.package, files, available)
             if problem:
                 self.findings.append(Finding(("tasks", name, "package"), problem, "unknown_package"))
@@ -141,7 +142,7 @@ class _Links:
             self.findings.append(Finding(location, message, "sql_file"))
             return
         path = os.path.normpath(os.path.join(self._folder, relative))
-        self.used_files.append(path)
+        self.used_files.append(file_stamp(path))
         try:
             text = read_text(Path(path))
             statements = split_statements(text)

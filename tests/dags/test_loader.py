@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -177,7 +179,7 @@ class TestPlanCache:
     ) -> None:
         write("w.workflow.yaml", GOOD.format(name="w"))
         bag()
-        monkeypatch.setattr("airflow_workflow_provider.dags.loader.read_workflow", None)
+        monkeypatch.setattr("airflow_workflow_provider.definitions.reader.read_workflow", None)
         assert set(bag().dags["w"].task_dict) == {"a"}
 
     def test_a_change_that_keeps_size_and_time_is_seen(self, write: Write, bag: Any) -> None:
@@ -216,6 +218,20 @@ class TestPlanCache:
         write("w.workflow.yaml", GOOD.format(name="w"))
         (tmp_path / "__pycache__").write_text("in the way")
         assert set(bag().dags["w"].task_dict) == {"a"}
+
+
+def test_a_worker_that_finds_the_plan_loads_no_models_and_no_sql(write: Write, bag: Any, tmp_path: Path) -> None:
+    write("w.workflow.yaml", GOOD.format(name="w"))
+    bag()
+    look = (
+        "import sys; from airflow_workflow_provider import load_workflow_dags; "
+        f"assert set(load_workflow_dags({str(tmp_path)!r})['w'].task_dict) == {{'a'}}; "
+        "print([name for name in sys.modules if name.startswith('airflow_workflow_provider.definitions')])"
+    )
+    done = subprocess.run([sys.executable, "-c", look], capture_output=True, text=True, check=True)
+    assert "definitions.library" in done.stdout
+    assert "definitions.models" not in done.stdout
+    assert "definitions.reader" not in done.stdout
 
 
 def test_five_thousand_tasks_work(write: Write, bag: Any) -> None:
