@@ -8,7 +8,7 @@ TEST_PROCESSES ?= 2
 TESTS ?= tests
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-run test lint format demo ui bench schema docs clean
+.PHONY: help install install-run test test-oldest lint format demo ui bench schema docs clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -28,6 +28,12 @@ test: install ## Run all tests (TESTS=tests/unit for some, TEST_PROCESSES=4 for 
 	  $(BIN)/python -m pytest $(TESTS) || failed=1; \
 	fi; \
 	exit $$failed
+
+test-oldest: ## A smoke part of the tests on the oldest Airflow that is supported, in .venv-oldest
+	@test -d .venv-oldest || $(PYTHON) -m venv .venv-oldest
+	@.venv-oldest/bin/pip install -q -c constraints-oldest.txt -e ".[sqlite]" pytest pytest-timeout pytest-xdist hypothesis
+	@.venv-oldest/bin/python -m pytest tests/dags tests/databases/test_sql_tasks.py \
+	  tests/scheduling/test_semantics_on_scheduler.py -k "not postgres and not mariadb and not many_workflows"
 
 lint: install ## Check style, types and the arrows between the folders
 	@$(BIN)/ruff check .
@@ -57,6 +63,6 @@ docs: install-run ## Write the generated reference of the definition language an
 	@$(BIN)/python scripts/reference.py
 
 clean: ## Remove the environments and everything generated
-	rm -rf .venv .venv-bench .venv.lock .venv-bench.lock .airflow .mypy_cache .ruff_cache .pytest_cache
+	rm -rf .venv .venv-bench .venv-oldest .venv.lock .venv-bench.lock .airflow .mypy_cache .ruff_cache .pytest_cache
 	rm -rf .import_linter_cache .hypothesis build dist
 	find airflow_workflow_provider scripts tests dags_example -name __pycache__ -type d -prune -exec rm -rf {} +

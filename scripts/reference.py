@@ -137,7 +137,7 @@ argument `conn_id`.
 `{{ vars.name }}` reads a variable, Airflow's own names (`{{ ds }}`, `{{ macros }}`) work as always. A value \
 that is exactly one reference, `"{{ vars.name }}"`, keeps its type.
 - A dotted path given for an argument whose name ends in `_callable` is imported.
-- Inside `env`, `environment` and `env_vars` values become text: null is empty, lists are joined by commas.
+- Inside `env`, `environment` and `env_vars` values become text: null is empty, lists and mappings are JSON.
 - `task_id`, `trigger_rule`, `dag` and `owner` cannot be given; `retries`, `retry_delay`, `timeout` and `pool` \
 are keys of the task. `connection` becomes the argument `conn_id`.
 """,
