@@ -5,12 +5,17 @@ from __future__ import annotations
 import importlib
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 from typing import Any
 
+LOADER = """# airflow dag
+from airflow_workflow_provider import load_workflow_dags
+
+load_workflow_dags(__file__)
+"""
 _numbers = count()
 
 
@@ -26,21 +31,30 @@ class FinishedRun:
 
 def run_definition(files: Mapping[str, str], conf: Mapping[str, Any] | None = None) -> FinishedRun:
     """Put the files into a DAG folder of their own, load it and run its (one) workflow."""
+
+    def fill(folder: Path) -> None:
+        for name, text in files.items():
+            (folder / name).write_text(text, encoding="utf-8")
+
+    return run_folder(fill, None, conf)
+
+
+def run_folder(
+    fill: Callable[[Path], object], dag_id: str | None, conf: Mapping[str, Any] | None = None
+) -> FinishedRun:
+    """Let ``fill`` fill a DAG folder, load it and run the workflow of that name (or the only one)."""
     from airflow.dag_processing.dagbag import BundleDagBag
     from airflow.settings import DAGS_FOLDER
 
     folder = Path(DAGS_FOLDER) / f"run_{next(_numbers)}"
     folder.mkdir(parents=True)
     try:
-        for name, text in files.items():
-            (folder / name).write_text(text, encoding="utf-8")
+        fill(folder)
         loader = folder / "load.py"
-        loader.write_text(
-            "# airflow dag\nfrom airflow_workflow_provider import load_workflow_dags\nload_workflow_dags(__file__)\n"
-        )
+        loader.write_text(LOADER)
         bag = BundleDagBag(dag_folder=loader, bundle_path=Path(DAGS_FOLDER), bundle_name="dags-folder")
         assert not bag.import_errors
-        [dag] = bag.dags.values()
+        dag = bag.dags[dag_id] if dag_id else next(iter(bag.dags.values()))
         return _finished(dag.test(run_conf=dict(conf or {})))
     finally:
         shutil.rmtree(folder)
