@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import MISSING
+from dataclasses import MISSING, fields
+from functools import cache
 from typing import Any
 
 from airflow_workflow_provider.compiler.plan import (
@@ -43,16 +44,29 @@ def load_plan(text: str | bytes) -> Plan:
 
 def _fields(value: Any) -> Any:
     """Dataclasses as mappings of their fields without those that have their default: most have."""
-    fields = getattr(value, "__dataclass_fields__", None)
-    if fields is None:
-        return [_fields(item) for item in value] if isinstance(value, list | tuple) else value
+    kind: Any = type(value)
+    if kind in _PLAIN:
+        return value
+    if kind is tuple or kind is list:
+        return [_fields(item) for item in value]
     shown = {}
-    for name, field in fields.items():
+    for name, default in _defaults(kind):
         item = getattr(value, name)
-        default = field.default if field.default_factory is MISSING else field.default_factory()
         if item != default:
             shown[name] = _fields(item)
     return shown
+
+
+_PLAIN = frozenset({str, int, float, bool, dict, TriggerRule, type(None)})
+
+
+@cache
+def _defaults(kind: Any) -> tuple[tuple[str, Any], ...]:
+    """Fields of a dataclass with their defaults."""
+    return tuple(
+        (item.name, item.default if item.default_factory is MISSING else item.default_factory())
+        for item in fields(kind)
+    )
 
 
 def _wiring(data: dict[str, Any]) -> Wiring:

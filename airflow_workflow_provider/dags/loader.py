@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -44,13 +46,26 @@ def load_workflow_dags(folder: str | os.PathLike[str]) -> dict[str, DAG]:
     path = Path(folder).absolute()
     library = Library(path if path.is_dir() else path.parent)
     wanted = get_parsing_context().dag_id
-    dags = _wanted_dags(library, wanted) if wanted else {}
-    if not dags:
-        dags = _dags([load_workflow(stamp, library) for stamp in library.workflow_files])
+    with _collector_paused():
+        dags = _wanted_dags(library, wanted) if wanted else {}
+        if not dags:
+            dags = _dags([load_workflow(stamp, library) for stamp in library.workflow_files])
     for dag in dags.values():
         with dag:
             pass  # leaving the context is how a DAG registers itself
     return dags
+
+
+@contextmanager
+def _collector_paused() -> Iterator[None]:
+    """Do not look for garbage while DAGs are built: nearly all that is made stays, and is looked at again and again."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def _wanted_dags(library: Library, wanted: str) -> dict[str, DAG]:

@@ -15,7 +15,6 @@ from collections.abc import Sequence
 from dataclasses import astuple
 from functools import cache
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 
 from airflow_workflow_provider.compiler.plan import Plan
 from airflow_workflow_provider.compiler.plan_json import dump_plan, load_plan
@@ -44,11 +43,12 @@ def store(path: str, packages: str, plan: Plan, files: Sequence[FileStamp]) -> N
     """Keep a plan; ``files`` are those that it was made from, as they were before they were read."""
     header = json.dumps({"code": _code(), "packages": packages, "files": [astuple(file) for file in files]})
     place = _place(path)
+    unfinished = f"{place}.{os.getpid()}"
     try:
         os.makedirs(os.path.dirname(place), exist_ok=True)
-        with NamedTemporaryFile("w", dir=os.path.dirname(place), delete=False, encoding="utf-8") as file:
+        with open(unfinished, "w", encoding="utf-8") as file:
             file.write(header + "\n" + dump_plan(plan))
-        os.replace(file.name, place)
+        os.replace(unfinished, place)
     except OSError:
         return
 

@@ -99,7 +99,7 @@ def texts(value: object, location: Location) -> Iterator[tuple[Location, str]]:
     """Every text inside a value of lists and mappings, with its location."""
     if isinstance(value, str):
         yield location, value
-    elif isinstance(value, Mapping):
+    elif isinstance(value, dict):
         for key, item in value.items():
             yield from texts(item, (*location, key))
     elif isinstance(value, list | tuple):

@@ -111,7 +111,7 @@ def _with_references(value: Any, *, as_text: bool) -> Any:
         return value if name is None else VariableReference(name, as_text=as_text)
     if isinstance(value, list):
         return [_with_references(item, as_text=as_text) for item in value]
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         return {key: _with_references(item, as_text=as_text) for key, item in value.items()}
     return value
 

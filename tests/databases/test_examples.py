@@ -55,7 +55,7 @@ def marketing(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytes
             else _connection(MARIADB_URI, name, client="mysql-connector-python")
         )
     monkeypatch.setenv("AIRFLOW_CONN_MARKETING_DB", connection)
-    from marketing import data
+    from marketing import data  # type: ignore[import-not-found]
 
     hook = _hook("marketing_db")
     with closing(hook.get_conn()) as opened:
