@@ -36,7 +36,8 @@ def run_outcome(
         return None
     leaves = [name for name in tasks if not downstream[name]]
     watched = tuple(dict.fromkeys((*hidden, *leaves, *after_decisions)))
-    last = tuple(name for name in tasks if not _is_awaited(name, wirings, downstream, frozenset(tasks)))
+    known = frozenset(tasks)
+    last = tuple(name for name in tasks if not _is_awaited(name, wirings, downstream, known))
     return RunOutcome(
         mode,
         Gate(FAILED, "", Wiring(TriggerRule.ONE_FAILED, watched), "a task failed"),

@@ -45,11 +45,8 @@ class RunVariables:
         if self._package is not None and name not in self._package:
             raise VariableError(unknown_name("variable", name, {*self._package, *BUILT_INS}))
         declared = (self._package or self._task.declared).get(name)
-        value = self._own_value(name, declared)
-        if self._package is None:
-            return self._as_declared(name, value, declared)
-        value = self._as_declared(name, value, declared)
-        if value is None and declared is not None and declared.required:
+        value = self._as_declared(name, self._own_value(name, declared), declared)
+        if value is None and self._package is not None and declared is not None and declared.required:
             raise VariableError(
                 f"variable '{name}' is required by the package and has no value; give it one in 'variables' of the "
                 "task or of the workflow, or when starting the run"
