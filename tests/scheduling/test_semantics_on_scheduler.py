@@ -132,6 +132,13 @@ def test_a_run_that_could_not_be_decided_is_not_green(shape: oracle.Shape, mode:
     assert str(played.run.state) == "failed"
 
 
+def test_a_decision_node_follows_the_gate_before_its_task(session: Any) -> None:
+    """A branch operator skips every node after it that it does not name, gates included."""
+    mixed = {**A, "b": ("all", NONE), "d": ("any", {"a": F | K, "b": K}), "e": ("all", {"d": F})}
+    assert any(item.follows == "d.reached" for item in compile_workflow(definition(mixed)).decisions)
+    check(mixed, {"a": "S", "b": "K", "d": "F", "e": "S"}, "handled", session)
+
+
 def test_alert_after_a_failure_does_not_hide_it(session: Any) -> None:
     shape = {**A, "b": ("all", {"a": F})}
     assert check(shape, of("FS"), "strict", session).run.state == "failed"
