@@ -3,12 +3,13 @@
 PYTHON ?= python3
 BIN := .venv/bin
 SETUP := $(PYTHON) scripts/setup_venv.py
-# Of the tests that are not marked `system`; those run one at a time, each has a real Airflow of its own.
-TEST_PROCESSES ?= 2
+# At once, more than cores: many tests wait. Tests marked `system` run file by file, each process has an Airflow.
+TEST_PROCESSES ?= 4
+SYSTEM_PROCESSES ?= 3
 TESTS ?= tests
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-run test test-oldest lint format demo ui bench schema docs clean
+.PHONY: help install install-run test test-oldest lint format demo demo-remote ui bench schema docs clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -19,11 +20,11 @@ install: ## Set up .venv with everything that tests and checks need
 install-run:
 	@$(SETUP) run
 
-test: install ## Run all tests (TESTS=tests/unit for some, TEST_PROCESSES=4 for more at once)
+test: install ## Run all tests (TESTS=tests/unit for some)
 	@failed=0; \
 	if [ "$(TESTS)" = tests ]; then \
 	  $(BIN)/python -m pytest -n $(TEST_PROCESSES) -m "not system" tests || failed=1; \
-	  if [ -d tests/system ]; then $(BIN)/python -m pytest -m system tests/system || failed=1; fi; \
+	  if [ -d tests/system ]; then $(BIN)/python -m pytest -n $(SYSTEM_PROCESSES) --dist loadfile -m system tests/system || failed=1; fi; \
 	else \
 	  $(BIN)/python -m pytest $(TESTS) || failed=1; \
 	fi; \
@@ -32,7 +33,7 @@ test: install ## Run all tests (TESTS=tests/unit for some, TEST_PROCESSES=4 for 
 test-oldest: ## A smoke part of the tests on the oldest Airflow that is supported, in .venv-oldest
 	@test -d .venv-oldest || $(PYTHON) -m venv .venv-oldest
 	@.venv-oldest/bin/pip install -q -c constraints-oldest.txt -e ".[sqlite]" pytest pytest-timeout pytest-xdist hypothesis
-	@.venv-oldest/bin/python -m pytest tests/dags tests/databases/test_sql_tasks.py \
+	@.venv-oldest/bin/python -m pytest tests/bundles tests/dags tests/databases/test_sql_tasks.py \
 	  tests/scheduling/test_semantics_on_scheduler.py -k "not postgres and not mariadb and not many_workflows"
 
 lint: install ## Check style, types and the arrows between the folders
@@ -47,6 +48,9 @@ format: install ## Format the code and apply the safe fixes
 
 demo: install-run ## Run the campaign workflow in a real local Airflow and show what happened
 	@$(BIN)/python -m scripts.demo
+
+demo-remote: install-run ## The examples for Integrate.io and Aperture Data Studio, on stand-ins: no account needed
+	@$(BIN)/python -m scripts.demo_remote
 
 ui: install-run ## The same Airflow, left up to look at
 	@$(BIN)/python -m scripts.demo --ui

@@ -15,3 +15,15 @@ class VariableError(WorkflowException):
 
 class ConditionError(WorkflowException):
     """An ``if:`` could not be evaluated."""
+
+
+class ConnectionFieldError(WorkflowException):
+    """A connection lacks a field, or has one that makes no sense."""
+
+
+class RemoteJobError(WorkflowException):
+    """A job in another system failed, was stopped, or could not be started or watched."""
+
+
+class SubWorkflowError(WorkflowException):
+    """A workflow that a task runs failed, or could not be started."""

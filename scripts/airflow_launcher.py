@@ -1,12 +1,14 @@
 """The parent of a local Airflow's processes: imports Airflow once and forks the components.
 
 Importing is most of what a component does while it starts. ``scripts.local_airflow`` runs this file as a program, in
-a session of its own; it ends, and leaves no process behind, when its stdin ends, a signal comes or a component exits.
+a session of its own; it ends, and leaves no process behind, when its stdin ends, a signal comes or a component exits
+by itself.
 """
 
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import select
 import signal
@@ -14,6 +16,7 @@ import subprocess
 import sys
 import time
 import traceback
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -27,14 +30,38 @@ if TYPE_CHECKING:
 POLL_SECONDS: Final = 0.2
 STOP_SECONDS: Final = 3.0
 TAIL_LINES: Final = 25
-# API and execution API are two processes: each takes seconds of CPU to build, and so they build side by side.
-COMPONENTS: Final[Mapping[str, tuple[str, ...]]] = {
-    "api-server": ("api-server", "--apps", "core"),
-    "execution-api": ("api-server", "--apps", "execution"),
-    "scheduler": ("scheduler", "--skip-serve-logs"),
-    "dag-processor": ("dag-processor",),
-    "triggerer": ("triggerer", "--skip-serve-logs"),
-}
+LOG_FLAGS: Final = os.O_CREAT | os.O_APPEND | os.O_WRONLY
+
+
+@dataclass(frozen=True, slots=True)
+class Component:
+    """One long-running ``airflow …``.
+
+    With an ``environment`` of its own, beside everybody's, it shares no memory with the launcher either.
+    """
+
+    name: str
+    arguments: Sequence[str]
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """What to start; ``before`` and ``after`` are programs that run before the first process and after the last."""
+
+    components: Sequence[Component]
+    before: Sequence[str] = ()
+    after: Sequence[str] = ()
+
+    def to_json(self) -> str:
+        """The launcher's second argument."""
+        return json.dumps(asdict(self))
+
+    @staticmethod
+    def from_json(text: str) -> Launch:
+        """The launcher's second argument, read."""
+        data = json.loads(text)
+        return Launch(**{**data, "components": [Component(**item) for item in data["components"]]})
 
 
 def descendants(pid: int) -> list[psutil.Process]:
@@ -68,24 +95,32 @@ class _StopLauncher(BaseException):
     """A signal asked the launcher to stop."""
 
 
-def launch(logs: Path, execution_port: str, names: Sequence[str]) -> int:
-    """Run the components until stdin ends, a signal comes or one of them exits; leave no process behind."""
+def launch(logs: Path, plan: Launch) -> int:
+    """Run the components until stdin ends, a signal comes or one of them exits by itself; leave no process behind."""
     signal.signal(signal.SIGTERM, _raise_stop)
     adopt_orphans()
-    components: dict[int, str] = {}
+    running: dict[int, Component] = {}
     try:
+        run_program(plan.before)
         import_airflow()
         migration = start_airflow(["db", "migrate"], logs / "db-migrate.log")
         wait_for_migration(migration, logs / "db-migrate.log")
-        for name in names:
-            components[start_component(name, logs, execution_port)] = name
-        watch(components)
+        for component in plan.components:
+            running[start_component(component, logs)] = component
+        watch(running, logs)
     except _StopLauncher:
         return 0
     finally:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        stop_components(list(components))
+        stop_components(list(running))
+        run_program(plan.after)
     return 1
+
+
+def run_program(command: Sequence[str]) -> None:
+    """Run a program to its end, if there is one; when it fails, so does the launcher."""
+    if command and (code := subprocess.run(command, stdin=subprocess.DEVNULL, check=False).returncode):
+        raise SystemExit(f"{' '.join(command)} exited with {code}")
 
 
 def _raise_stop(_signal: int, _frame: FrameType | None) -> None:
@@ -125,18 +160,26 @@ def import_airflow() -> None:
     gc.set_threshold(100_000, 20, 20)
 
 
-def start_component(name: str, logs: Path, execution_port: str) -> int:
-    """Start a component with a log file of its own and return its process id."""
-    arguments = [*COMPONENTS[name], *(["--port", execution_port] if name == "execution-api" else [])]
-    return start_airflow(arguments, logs / f"{name}.log")
+def start_component(component: Component, logs: Path) -> int:
+    """Start a component with a log file of its own, beside it a file with its process id; returns the id."""
+    pid = start_airflow(component.arguments, logs / f"{component.name}.log", component.environment)
+    pid_file(logs, component.name).write_text(str(pid))
+    return pid
 
 
-def start_airflow(arguments: Sequence[str], log: Path) -> int:
-    """Start ``airflow …`` with its output in a file and return its process id."""
-    if not forks():
+def pid_file(logs: Path, name: str) -> Path:
+    """Where the process id of a component is written."""
+    return logs / f"{name}.pid"
+
+
+def start_airflow(arguments: Sequence[str], log: Path, environment: Mapping[str, str] | None = None) -> int:
+    """Start ``airflow …`` with its output at the end of a file and return its process id."""
+    if environment or not forks():
         command = [sys.executable, "-m", "airflow", *arguments]
-        with log.open("wb") as output:
-            return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output).pid
+        output = (os.POSIX_SPAWN_OPEN, 1, str(log), LOG_FLAGS, 0o644)
+        nothing = (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0)
+        files = [nothing, output, (os.POSIX_SPAWN_DUP2, 1, 2)]
+        return os.posix_spawn(sys.executable, command, {**os.environ, **(environment or {})}, file_actions=files)
     pid = os.fork()
     if pid == 0:
         run_forked(arguments, log)
@@ -148,7 +191,7 @@ def run_forked(arguments: Sequence[str], log: Path) -> NoReturn:
     code = 1
     try:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        output = os.open(log, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o644)
+        output = os.open(log, LOG_FLAGS, 0o644)
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         os.dup2(output, 1)
         os.dup2(output, 2)
@@ -175,16 +218,24 @@ def wait_for_migration(pid: int, log: Path) -> None:
         raise SystemExit(f"airflow db migrate failed\n{tail(log)}")
 
 
-def watch(components: Mapping[int, str]) -> None:
-    """Return when stdin ends or a component exits; reaps adopted processes on the way."""
+def watch(running: dict[int, Component], logs: Path) -> None:
+    """Return when stdin ends or a component exits by itself; reaps adopted processes on the way.
+
+    A component that somebody killed (``kill -9``) is started anew, as whatever supervises it in production would.
+    """
     while True:
         readable, _, _ = select.select([sys.stdin], [], [], POLL_SECONDS)
         if readable and not os.read(sys.stdin.fileno(), 1):
             raise _StopLauncher
         for pid, status in ended_children():
-            if pid in components:
-                print(f"{components[pid]} exited with {os.waitstatus_to_exitcode(status)}", flush=True)
+            component = running.pop(pid, None)
+            if component is None:
+                continue
+            code = os.waitstatus_to_exitcode(status)
+            print(f"{component.name} exited with {code}", flush=True)
+            if code != -signal.SIGKILL:
                 return
+            running[start_component(component, logs)] = component
 
 
 def ended_children() -> Iterator[tuple[int, int]]:
@@ -217,4 +268,4 @@ def stop_components(pids: Sequence[int]) -> None:
 if __name__ == "__main__":
     # Python puts the folder of this file first; its neighbours must not hide modules of that name.
     sys.path.pop(0)
-    raise SystemExit(launch(Path(sys.argv[1]), sys.argv[2], sys.argv[3:]))
+    raise SystemExit(launch(Path(sys.argv[1]), Launch.from_json(sys.argv[2])))

@@ -34,7 +34,8 @@ from airflow_workflow_provider.definitions.outcomes import Outcome
 from airflow_workflow_provider.definitions.values import from_json
 from airflow_workflow_provider.semantics import decide
 from dags_example.marketing import data
-from scripts.local_airflow import LocalAirflow, LocalAirflowError, TaskInstance, XCom
+from scripts.airflow_api import LocalAirflowError, TaskInstance, XCom
+from scripts.local_airflow import LocalAirflow
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -192,12 +193,13 @@ def demo_home(*, keep: bool, console: Console) -> Iterator[Path]:
 class Demo:
     """The demo's runs, one after the other, on one Airflow and one campaign database."""
 
-    def __init__(self, console: Console, home: Path) -> None:
+    def __init__(self, console: Console, home: Path, definition: Definition | None = None) -> None:
         self.console = console
         self.home = home
         self.database = home / "campaigns.db"
         self.today = datetime.now(timezone.utc).date()
-        self.definition = read_definition(EXAMPLES / f"{WORKFLOW}.workflow.yaml")
+        self.definition = definition or read_definition(EXAMPLES / f"{WORKFLOW}.workflow.yaml")
+        self.workflow = self.definition.workflow.workflow
         self.started = time.monotonic()
 
     def run(self, *, stay: bool) -> int:
@@ -255,10 +257,10 @@ class Demo:
     def follow(self, airflow: LocalAirflow, run_id: str) -> str:
         """Show the tasks while the run goes on; its state at the end."""
         if not self.console.is_terminal:
-            return airflow.wait_for_run(WORKFLOW, run_id, RUN_DEADLINE, ChangeLines(self.definition, self.say))
+            return airflow.wait_for_run(self.workflow, run_id, RUN_DEADLINE, ChangeLines(self.definition, self.say))
         with Live(console=self.console, transient=True, refresh_per_second=8) as live:
             return airflow.wait_for_run(
-                WORKFLOW,
+                self.workflow,
                 run_id,
                 RUN_DEADLINE,
                 lambda tasks: live.update(progress_table(self.definition, tasks)),

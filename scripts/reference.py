@@ -25,23 +25,66 @@ EXAMPLES: Final[Mapping[tuple[str, str], str]] = {
     ("Workflow", "owner"): "owner: marketing",
     ("Workflow", "tags"): "tags: [campaigns, nightly]",
     ("Workflow", "schedule"): 'schedule: "30 23 * * *"',
+    ("Workflow", "schedules"): 'schedules: [{name: nightly, cron: "30 23 * * *", timezone: Europe/Paris}]',
     ("Workflow", "start_date"): "start_date: 2026-01-01",
     ("Workflow", "catchup"): "catchup: true",
     ("Workflow", "max_active_runs"): "max_active_runs: 1",
     ("Workflow", "variables"): "variables: {region: EU, limit: {type: integer, default: 100}}",
     ("Workflow", "defaults"): "defaults: {connection: marketing_db, retries: 2}",
     ("Workflow", "outcome"): "outcome: handled",
+    ("Workflow", "expect"): 'expect: {duration: {max: 45m}, checks: ["rows > 0"]}',
+    ("Workflow", "notify"): (
+        "notify: {on_failure: [{notifier: airflow.providers.smtp.notifications.smtp.SmtpNotifier, "
+        "arguments: {to: ops@example.com}}]}"
+    ),
     ("Workflow", "tasks"): "tasks: {load: {sql: load.sql}}",
+    ("Workflow", "phases"): "phases: [[load], [clean, enrich], [report]]",
+    ("Schedule", "name"): "name: nightly",
+    ("Schedule", "cron"): 'cron: "30 23 * * *"',
+    ("Schedule", "timezone"): "timezone: Europe/Paris",
+    ("Schedule", "variables"): "variables: {region: EU}",
+    ("Expect", "duration"): "duration: {min: 2m, max: 45m}",
+    ("Expect", "checks"): 'checks: ["rows_published > 0"]',
+    ("Expect", "on_violation"): "on_violation: warn",
+    ("ExpectedDuration", "min"): "min: 2m",
+    ("ExpectedDuration", "max"): "max: 45m",
+    ("ExpectedDuration", "of_usual"): "of_usual: 3",
+    ("Notify", "on_success"): "on_success: [{notifier: package.module.Notifier}]",
+    ("Notify", "on_failure"): "on_failure: [{notifier: package.module.Notifier, arguments: {to: ops}}]",
+    ("Notify", "on_broken_expectation"): "on_broken_expectation: [{notifier: package.module.Notifier}]",
+    ("Notify", "on_late"): "on_late: [{notifier: package.module.Notifier}]",
+    ("Notifier", "notifier"): "notifier: airflow.providers.smtp.notifications.smtp.SmtpNotifier",
     ("Package", "package"): "package: publish_promo",
     ("Package", "variables"): "variables: {promo_id: {type: integer, required: true}, channel: email}",
     ("Package", "run"): "run: {operator: package.module.Operator, arguments: {x: 1}}",
+    ("Run", "integrate_io"): "integrate_io: {package: publish_promo, cluster: {nodes: 2}}",
+    ("Run", "aperture"): "aperture: {workflow: validate_customers, space: marketing}",
+    ("IntegrateIoJob", "package"): "package: publish_promo",
+    ("IntegrateIoJob", "cluster"): "cluster: {nodes: 2, type: production, time_to_idle: 30m}",
+    ("IntegrateIoJob", "dynamic_variables"): 'dynamic_variables: {since: "CurrentTime()"}',
+    ("IntegrateIoJob", "connection"): "connection: integrate_io_default",
+    ("ApertureJob", "workflow"): "workflow: validate_customers",
+    ("ApertureJob", "space"): "space: marketing",
+    ("ApertureJob", "version"): "version: PreferDraft",
+    ("ApertureJob", "parameters"): 'parameters: {day: "{{ vars.ds }}"}',
+    ("ApertureJob", "refresh_sources"): "refresh_sources: true",
+    ("ApertureJob", "dependencies"): "dependencies: latest",
+    ("ApertureJob", "min_duration"): "min_duration: 10s",
+    ("ApertureJob", "max_duration"): "max_duration: 30m",
+    ("ApertureJob", "conditions"): 'conditions: ["result.rowsFailed == 0", "duration < 600"]',
+    ("ApertureJob", "connection"): "connection: aperture_default",
+    ("*", "poll_interval"): "poll_interval: 30s",
     ("Variable", "type"): "type: integer",
     ("Variable", "default"): "default: 100",
     ("Variable", "required"): "required: true",
+    ("Variable", "secret"): "secret: true",
+    ("Variable", "from"): "from: crm_token",
     ("SqlTask", "sql"): "sql: SELECT id FROM campaigns WHERE launch_date = :ds",
     ("SqlTask", "set"): "set: {active_campaign_id: id}",
     ("SqlTask", "on_empty"): "on_empty: skip",
     ("PackageTask", "package"): "package: warm_cache",
+    ("PackageTask", "set"): "set: {rows_published: outputs.0.records_count}",
+    ("WorkflowTask", "workflow"): "workflow: campaign_metrics",
     ("*", "operator"): "operator: airflow.providers.standard.operators.bash.BashOperator",
     ("*", "arguments"): 'arguments: {bash_command: "echo done"}',
     ("*", "description"): "description: Launch the campaign that starts today",
@@ -130,7 +173,10 @@ several, by column name.
     "PackageTask": """\
 The package is looked for by its name, in the folder of the workflow and the folders below it. `variables` gives \
 values to the package's variables; others it does not know are errors. `connection` becomes the operator's \
-argument `conn_id`.
+argument `conn_id`, or the connection of a job of Integrate.io or Aperture Data Studio that names none itself.
+
+`set: x` fills `x` with the result of the package's operator (what it returns), `set: {x: a.b.0}` with a part of it: \
+keys of mappings and positions in lists. A part that is not there fails the task without another attempt.
 """,
     "OperatorTask": """\
 - Strings in `arguments` are Jinja templates where the operator templates that argument (its `template_fields`). \
@@ -142,11 +188,25 @@ that is exactly one reference, `"{{ vars.name }}"`, keeps its type.
 are keys of the task. `connection` becomes the argument `conn_id`.
 """,
     "WorkflowTask": """\
-Read, but refused as not supported yet.
+The workflow is looked for by its name among those that are loaded together: the folder of the file that calls \
+`load_workflow_dags` and the folders below it. Workflows that call each other in a circle are errors. `variables` \
+gives values to the other workflow's variables; nothing else of this workflow reaches it.
 """,
     "Variable": """\
 A variable is written short, as its default (`region: EU`), or long, as a mapping of these keys (`region: \
-{default: EU}`). A default that is itself a mapping needs the long form.
+{default: EU}`). A default that is itself a mapping needs the long form. A `secret` is text; it has no default, \
+cannot be set by a task and cannot be given when a run is started.
+""",
+    "IntegrateIoJob": """\
+Templates work in `package`, `cluster`, `variables`, `dynamic_variables` and `connection`; a cluster's `time_to_idle` \
+is a duration or seconds. More: [Integrate.io](integrate-io.md).
+""",
+    "ApertureJob": """\
+Templates work in `workflow`, `space`, `parameters` and `connection`. More: [Aperture Data Studio](aperture.md).
+""",
+    "Expect": """\
+A check is an expression over variables, by their names, and outcomes: `tasks.load == "success"` (or `"failure"`, \
+`"skipped"`; `tasks["load-all"]` for a name with a dash). `vars.name` reads a variable, too.
 """,
     "Run": """\
 The rules for `arguments` of an [operator task](#operator-task) hold here too. A package reads only variables \
@@ -154,7 +214,18 @@ that it declares, and built-ins.
 """,
 }
 
-_TITLES: Final = {"Workflow": "Workflow", "Package": "Package", "Run": "run"}
+_TITLES: Final = {
+    "ApertureJob": "aperture",
+    "IntegrateIoJob": "integrate_io",
+    "Workflow": "Workflow",
+    "Package": "Package",
+    "Run": "run",
+    "Schedule": "Schedule",
+    "Expect": "Expect",
+    "ExpectedDuration": "Expected duration",
+    "Notify": "Notify",
+    "Notifier": "Notifier",
+}
 
 
 def reference() -> str:
@@ -171,8 +242,9 @@ def reference() -> str:
         _edges(definitions["Outcome"]),
         _model("Variable", definitions["Variable"]),
         _types(),
+        *(_model(name, definitions[name]) for name in ("Schedule", "Expect", "ExpectedDuration", "Notify", "Notifier")),
         _model("Package", package),
-        _model("Run", definitions["Run"]),
+        *(_model(name, definitions[name]) for name in ("Run", "IntegrateIoJob", "ApertureJob")),
         _built_ins(),
         _words(),
         _rules(),
@@ -203,8 +275,6 @@ def _rows(model: str, schema: Schema) -> str:
     for key, each in schema["properties"].items():
         default = "*required*" if key in required else _code(each["default"]) if "default" in each else ""
         example = EXAMPLES.get((model, key)) or EXAMPLES.get(("*", key))
-        if "Not supported yet" in each["description"]:
-            example = None
         cells = (f"`{key}`", each["description"], _type(key, each), default, f"`{example}`" if example else "")
         lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
     return "\n".join(lines) + "\n"
@@ -215,9 +285,16 @@ def _code(value: Any) -> str:
 
 
 _LINKS: Final = {
+    "ApertureJob": "[mapping](#aperture)",
+    "IntegrateIoJob": "[mapping](#integrate_io)",
     "Edges": "[edges](#edges)",
     "Defaults": "[mapping](#defaults)",
+    "Expect": "[mapping](#expect)",
+    "ExpectedDuration": "[mapping](#expected-duration)",
+    "Notifier": "[notifier](#notifier)",
+    "Notify": "[mapping](#notify)",
     "Run": "[mapping](#run)",
+    "Schedule": "[schedule](#schedule)",
     "Task": "[task](#tasks)",
     "Variable": "[variable](#variable)",
 }
@@ -253,10 +330,12 @@ def _kind(key: str, kind: str, schema: Schema) -> str:
         return f"mapping of {named[key]}" if key in named else "mapping"
     if kind == "array":
         items = schema.get("items", {})
-        return f"list of {_kind(key, items['type'], items)}" if "type" in items else "list"
+        return f"list of {_type(key, items)}" if items else "list"
     words = {"string": "text", "integer": "integer", "boolean": "boolean", "number": "number"}
     at_least = f" ≥ {schema['minimum']}" if "minimum" in schema else ""
-    if key == "operator":
+    if "exclusiveMinimum" in schema:
+        at_least = f" > {schema['exclusiveMinimum']:g}"
+    if key in ("operator", "notifier"):
         return "dotted path"
     return words.get(kind, kind) + at_least
 

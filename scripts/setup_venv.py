@@ -25,8 +25,11 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parent.parent
 CONSTRAINTS = ROOT / "constraints.txt"
+FAB_REQUIREMENTS = ROOT / "scripts" / "fab-requirements.txt"
 BENCH_REQUIREMENTS = ROOT / "scripts" / "bench" / "requirements.txt"
 MINIMUM = (3, 10)
+FAB_MINIMUM = (3, 11)
+FAB_FOLDER = "fab-auth-manager"
 BUILD_TOOLS = ("hatchling", "editables")
 # It asks for mysqlclient, which has no wheels for Linux; MySqlHook works with mysql-connector-python too.
 MYSQL_PROVIDER = "apache-airflow-providers-mysql"
@@ -102,7 +105,7 @@ def fingerprint() -> str:
     digest = hashlib.sha256()
     # Below its first tool's section pyproject.toml configures tools and says nothing about what is installed.
     digest.update((ROOT / "pyproject.toml").read_bytes().partition(b"\n[tool.ruff]")[0])
-    for path in (CONSTRAINTS, BENCH_REQUIREMENTS, Path(__file__)):
+    for path in (CONSTRAINTS, FAB_REQUIREMENTS, BENCH_REQUIREMENTS, Path(__file__)):
         digest.update(path.read_bytes())
     return f"{sys.version_info[0]}.{sys.version_info[1]} {ROOT} {digest.hexdigest()}\n"
 
@@ -166,6 +169,14 @@ def install_tools(folder: Path) -> None:
     pip(folder, "--no-build-isolation", "--editable", f"{ROOT}[dev]")
     pip(folder, "--no-deps", MYSQL_PROVIDER)
     install_mysqlclient(folder)
+    if sys.version_info >= FAB_MINIMUM:
+        install_fab(folder, folder / FAB_FOLDER)
+
+
+def install_fab(folder: Path, target: Path) -> None:
+    """The FAB auth manager, in a folder of its own: beside the constraints it cannot be (see its requirements)."""
+    shutil.rmtree(target, ignore_errors=True)
+    pip(folder, "--no-deps", "--target", str(target), "--requirement", str(FAB_REQUIREMENTS), constraints=None)
 
 
 def install_mysqlclient(folder: Path) -> None:
@@ -192,10 +203,10 @@ def install_compared(folder: Path) -> None:
     pip(folder, "--requirement", str(BENCH_REQUIREMENTS))
 
 
-def pip(folder: Path, *arguments: str) -> None:
+def pip(folder: Path, *arguments: str, constraints: Path | None = CONSTRAINTS) -> None:
     """`pip install` inside the constraints: now and then a line of progress, everything on failure."""
     command = [str(python_of(folder)), "-m", "pip", "install", "--disable-pip-version-check", "--no-input"]
-    command += ["--progress-bar", "off", "--constraint", str(CONSTRAINTS), *arguments]
+    command += ["--progress-bar", "off", *(["--constraint", str(constraints)] if constraints else []), *arguments]
     with subprocess.Popen(
         command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
     ) as process:

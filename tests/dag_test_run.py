@@ -40,9 +40,15 @@ def run_definition(files: Mapping[str, str], conf: Mapping[str, Any] | None = No
 
 
 def run_folder(
-    fill: Callable[[Path], object], dag_id: str | None, conf: Mapping[str, Any] | None = None
+    fill: Callable[[Path], object],
+    dag_id: str | None,
+    conf: Mapping[str, Any] | None = None,
+    file: str | None = None,
 ) -> FinishedRun:
-    """Let ``fill`` fill a DAG folder, load it and run the workflow of that name (or the only one)."""
+    """Let ``fill`` fill a DAG folder, load it and run the workflow of that name (or the only one).
+
+    ``file``: the DAG file that it has put there; else one that loads the folder's definitions.
+    """
     from airflow.dag_processing.dagbag import BundleDagBag
     from airflow.settings import DAGS_FOLDER
 
@@ -50,8 +56,9 @@ def run_folder(
     folder.mkdir(parents=True)
     try:
         fill(folder)
-        loader = folder / "load.py"
-        loader.write_text(LOADER)
+        loader = folder / (file or "load.py")
+        if file is None:
+            loader.write_text(LOADER)
         bag = BundleDagBag(dag_folder=loader, bundle_path=Path(DAGS_FOLDER), bundle_name="dags-folder")
         assert not bag.import_errors
         dag = bag.dags[dag_id] if dag_id else next(iter(bag.dags.values()))

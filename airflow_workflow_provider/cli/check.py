@@ -8,9 +8,10 @@ from pathlib import Path
 
 from airflow_workflow_provider.cli.files import absolute, is_workflow, shown
 from airflow_workflow_provider.cli.targets import Target
+from airflow_workflow_provider.definitions.called_workflows import CallGraph, check_calls
 from airflow_workflow_provider.definitions.diagnostics import Diagnostic, Finding, sort_key
 from airflow_workflow_provider.definitions.document import DocumentError, parse, read_text
-from airflow_workflow_provider.definitions.library import definition_stem
+from airflow_workflow_provider.definitions.library import Library, definition_stem, load_root
 from airflow_workflow_provider.definitions.reader import read_workflow
 
 
@@ -30,6 +31,8 @@ class Checker:
         self._starts_airflow = starts_airflow
         self._found: set[Diagnostic] = set()
         self._named: dict[str, _Named] = {}
+        self._load_roots: dict[Path, Path] = {}
+        self._call_graphs: dict[Path, CallGraph] = {}
 
     def check(self, target: Target) -> None:
         """Check one file and, of a workflow, the packages that it calls."""
@@ -38,6 +41,10 @@ class Checker:
             return
         reading = read_workflow(target.path, target.library)
         diagnostics = [*reading.diagnostics]
+        if reading.definition is not None and reading.document is not None:
+            diagnostics += map(
+                reading.document.diagnostic, check_calls(reading.definition, self._calls(target.library))
+            )
         if self._starts_airflow and not reading.errors:
             from airflow_workflow_provider.cli.building import build_problems
 
@@ -46,6 +53,15 @@ class Checker:
         if reading.document is not None and isinstance(reading.document.data.get("workflow"), str):
             good = not any(diagnostic.is_error for diagnostic in diagnostics)
             self._named[absolute(target.path)] = _Named(target.path, reading.name, good)
+
+    def _calls(self, library: Library) -> CallGraph:
+        """Of all workflows that are loaded together with those of the library."""
+        if library.root not in self._load_roots:
+            self._load_roots[library.root] = load_root(library.root)
+        root = self._load_roots[library.root]
+        if root not in self._call_graphs:
+            self._call_graphs[root] = library.calls if root == library.root else Library(root).calls
+        return self._call_graphs[root]
 
     def check_names(self, paths: Sequence[str]) -> None:
         """Files of one folder must not share a workflow name: the loader could use one of them at most."""

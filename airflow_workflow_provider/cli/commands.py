@@ -2,52 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
-
-@dataclass(frozen=True, slots=True)
-class Argument:
-    """One argument: its flags, or its name, and what ``argparse`` is told about it."""
-
-    flags: tuple[str, ...]
-    options: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Command:
-    """A command; ``module`` has ``run(arguments, console) -> exit code`` and is imported when it is called.
-
-    No square brackets in the texts: Airflow takes them for markup.
-    """
-
-    name: str
-    help: str
-    description: str
-    arguments: tuple[Argument, ...]
-    module: str
-
+from airflow_workflow_provider.cli.command import JSON, Argument, Command, format_argument
+from airflow_workflow_provider.cli.store_commands import HOME, KIND, STORE_COMMANDS, VERSION
 
 GROUP: Final = "workflows"
-GROUP_HELP: Final = "Check, show and try out workflow definitions"
+GROUP_HELP: Final = "Check, show and try out workflow definitions, and publish them"
 
-_HOME: Final = "airflow_workflow_provider.cli."
-_FILE: Final = Argument(("file",), {"metavar": "FILE", "help": "a *.workflow.yaml, .yml or .json file"})
-
-
-def _format(*choices: str, text: str) -> Argument:
-    # The name `output` makes Airflow write its own log lines to stderr, so that they cannot spoil the result.
-    return Argument(
-        ("-f", "--format"),
+_DEFINITION: Final = (
+    Argument(
+        ("definition",),
         {
-            "dest": "output",
-            "choices": choices,
-            "default": choices[0],
-            "help": f"{text} (default: {choices[0]})",
+            "metavar": "FILE_OR_NAME",
+            "help": "a *.workflow.yaml, .yml or .json file; in `airflow workflows` also a name in the store",
         },
-    )
-
+    ),
+    VERSION,
+)
 
 COMMANDS: Final = (
     Command(
@@ -63,28 +35,33 @@ COMMANDS: Final = (
                 ("paths",),
                 {"metavar": "PATH", "nargs": "+", "help": "definition files, or folders that hold some"},
             ),
-            _format("text", "json", "github", text="text, json, or github for annotations in GitHub Actions"),
+            format_argument("text", "json", "github", text="text, json, or github for annotations in GitHub Actions"),
+            JSON,
             Argument(
                 ("-v", "--verbose"),
                 {"action": "store_true", "help": "show the line of each problem, as on a terminal"},
             ),
         ),
-        _HOME + "validate",
+        HOME + "validate",
     ),
     Command(
         "show",
         "Show a workflow in words",
         "Show a workflow in words: its tasks and when each runs, the nodes that Airflow shows besides "
         "them, and where every variable comes from.",
-        (_FILE,),
-        _HOME + "show",
+        (*_DEFINITION, KIND, JSON),
+        HOME + "show",
     ),
     Command(
         "graph",
         "Draw a workflow",
         "Draw a workflow: its tasks, its edges with the outcomes they accept, and its decision nodes.",
-        (_FILE, _format("text", "mermaid", "dot", text="text, mermaid, or dot for Graphviz")),
-        _HOME + "graph",
+        (
+            *_DEFINITION,
+            format_argument("text", "mermaid", "dot", "json", text="text, mermaid, dot for Graphviz, or json"),
+            JSON,
+        ),
+        HOME + "graph",
     ),
     Command(
         "simulate",
@@ -92,7 +69,7 @@ COMMANDS: Final = (
         "Tell what a run would do: which tasks run and which do not and why, and how the run ends. Tasks "
         "succeed when nothing else is said, and every `if` is taken to be true. Nothing is run.",
         (
-            _FILE,
+            *_DEFINITION,
             Argument(
                 ("--fail",),
                 {
@@ -113,9 +90,9 @@ COMMANDS: Final = (
                     "help": "tasks that skip themselves (a false `if`, `on_empty: skip`)",
                 },
             ),
-            _format("text", "json", text="text or json"),
+            JSON,
         ),
-        _HOME + "simulate",
+        HOME + "simulate",
     ),
     Command(
         "schema",
@@ -134,6 +111,51 @@ COMMANDS: Final = (
                 },
             ),
         ),
-        _HOME + "schema",
+        HOME + "schema",
     ),
+    Command(
+        "runs",
+        "List the runs of a workflow, newest first",
+        "List the runs of a workflow, newest first: state, start, duration, what started each, and in short why it "
+        "ended as it did. Reads Airflow's database.",
+        (
+            Argument(("name",), {"metavar": "NAME", "help": "a workflow"}),
+            Argument(
+                ("--limit",),
+                {"metavar": "N", "type": int, "default": 20, "help": "at most that many runs (default: 20)"},
+            ),
+            Argument(
+                ("--state",),
+                {
+                    "metavar": "STATE",
+                    "choices": ("queued", "running", "success", "failed"),
+                    "help": "only runs in that state: queued, running, success or failed",
+                },
+            ),
+            JSON,
+        ),
+        HOME + "runs",
+        needs_airflow=True,
+    ),
+    Command(
+        "explain",
+        "Tell what a run did and why",
+        "Tell what a run did and why: which tasks ran, which did not and the edge or condition that decided it, and "
+        "the values of variables with their origin. The run is explained by the definition that it ran with. Reads "
+        "Airflow's database; secrets are shown as ***.",
+        (
+            Argument(
+                ("run",),
+                {
+                    "metavar": "RUN",
+                    "help": "a run id, NAME/RUN where several workflows have one of that id, or NAME/latest",
+                },
+            ),
+            Argument(("--workflow",), {"metavar": "NAME", "help": "the workflow of the run"}),
+            JSON,
+        ),
+        HOME + "explain",
+        needs_airflow=True,
+    ),
+    *STORE_COMMANDS,
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TextIO
 
@@ -27,12 +28,17 @@ class UsageError(Exception):
     """The command cannot be carried out as it was given; one sentence a line."""
 
 
-class DefinitionErrors(Exception):  # noqa: N818 - many of them
-    """The definition has errors, so that there is nothing to show."""
+class CommandError(Exception):
+    """The command was right, and could not be carried out; one sentence."""
 
-    def __init__(self, diagnostics: tuple[Diagnostic, ...]) -> None:
+
+class DefinitionErrors(Exception):  # noqa: N818 - many of them
+    """The definition has errors, so that there is nothing to show; ``texts`` of those that are in no file, by name."""
+
+    def __init__(self, diagnostics: tuple[Diagnostic, ...], texts: Mapping[str, str] | None = None) -> None:
         super().__init__(f"{len(diagnostics)} diagnostics")
         self.diagnostics = diagnostics
+        self.texts = texts or {}
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,11 +46,21 @@ def is_workflow(path: str) -> bool:
     return path.endswith(WORKFLOW_SUFFIXES)
 
 
+def is_package(path: str) -> bool:
+    """Whether the name says that it is a package."""
+    return path.endswith(PACKAGE_SUFFIXES)
+
+
+def is_definition(path: str) -> bool:
+    """Whether the name says that it is one or the other."""
+    return is_workflow(path) or is_package(path)
+
+
 def definition_problem(path: str) -> str | None:
     """Why there can be no definition at ``path``, going by its name."""
     if not os.path.lexists(path):
         return f"there is no file or folder '{path}'"
-    if not path.endswith((*WORKFLOW_SUFFIXES, *PACKAGE_SUFFIXES)):
+    if not is_definition(path):
         return f"'{path}' is not named as a definition; expected {_ENDINGS}"
     return None
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from argparse import Namespace
+from collections.abc import Iterable
+from dataclasses import asdict
 
 from airflow_workflow_provider.cli.console import Console
 from airflow_workflow_provider.cli.graph_dot import dot_lines
@@ -14,8 +17,11 @@ from airflow_workflow_provider.compiler.graph import graph_of
 
 def run(arguments: Namespace, console: Console) -> int:
     """Draw it."""
-    graph = graph_of(load_workflow(arguments.file).plan)
-    if arguments.output == "mermaid":
+    graph = graph_of(load_workflow(arguments, console).plan)
+    lines: Iterable[str]
+    if arguments.output == "json":
+        lines = [json.dumps(asdict(graph), indent=2)]
+    elif arguments.output == "mermaid":
         lines = mermaid_lines(graph)
     elif arguments.output == "dot":
         lines = dot_lines(graph)

@@ -6,10 +6,12 @@ from collections.abc import Iterator
 from typing import Final
 
 from airflow_workflow_provider.compiler.graph import Edge, EdgeKind, Graph, Node, NodeKind
+from airflow_workflow_provider.compiler.groups import group_label
 
 _SHAPES: Final = {
     NodeKind.SQL: "cylinder",
     NodeKind.PACKAGE: "component",
+    NodeKind.WORKFLOW: "box3d",
     NodeKind.OPERATOR: "box",
     NodeKind.DECISION: "diamond",
 }
@@ -29,11 +31,22 @@ def dot_lines(graph: Graph) -> Iterator[str]:
     yield f"  graph [rankdir=LR, labelloc=t, fontname=Helvetica, label={_quoted(graph.name)}];"
     yield "  node [fontname=Helvetica];"
     yield "  edge [fontname=Helvetica, fontsize=10];"
-    for node in graph.nodes:
-        yield f"  {_quoted(node.id)} [shape={_SHAPES[node.kind]}, label={_label(node)}];"
+    for number, (group, nodes) in enumerate(graph.groups()):
+        if group is None:
+            yield from (f"  {_node(node)}" for node in nodes)
+        else:
+            # Graphviz frames only what is named cluster.
+            yield f"  subgraph cluster{number} {{"
+            yield f"    graph [label={_quoted(group_label(group))}];"
+            yield from (f"    {_node(node)}" for node in nodes)
+            yield "  }"
     for edge in graph.edges:
         yield f"  {_quoted(edge.source)} -> {_quoted(edge.target)} [{_attributes(edge)}];"
     yield "}"
+
+
+def _node(node: Node) -> str:
+    return f"{_quoted(node.id)} [shape={_SHAPES[node.kind]}, label={_label(node)}];"
 
 
 def _label(node: Node) -> str:

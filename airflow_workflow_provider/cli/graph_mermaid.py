@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 from airflow_workflow_provider.compiler.graph import Edge, EdgeKind, Graph, Node, NodeKind
+from airflow_workflow_provider.compiler.groups import group_label
 
 _SHAPES: Final = {
     NodeKind.SQL: ("[(", ")]"),
     NodeKind.PACKAGE: ("[[", "]]"),
+    NodeKind.WORKFLOW: ("([", "])"),
     NodeKind.OPERATOR: ("[", "]"),
     NodeKind.DECISION: ("{", "}"),
 }
@@ -31,9 +33,13 @@ def mermaid_lines(graph: Graph) -> Iterator[str]:
     yield f"title: {json.dumps(graph.name, ensure_ascii=False)}"
     yield "---"
     yield "flowchart LR"
-    for node in graph.nodes:
-        opening, closing = _SHAPES[node.kind]
-        yield f'  {ids[node.id]}{opening}"{_label(node)}"{closing}'
+    for number, (group, nodes) in enumerate(graph.groups()):
+        if group is None:
+            yield from (f"  {_node(ids, node)}" for node in nodes)
+        else:
+            yield f'  subgraph g{number}["{_escaped(group_label(group))}"]'
+            yield from (f"    {_node(ids, node)}" for node in nodes)
+            yield "  end"
     for edge in graph.edges:
         yield f"  {ids[edge.source]} {_arrow(edge)} {ids[edge.target]}"
     for kind, stroke in _STROKES.items():
@@ -44,6 +50,11 @@ def mermaid_lines(graph: Graph) -> Iterator[str]:
     if decisions:
         yield "  classDef decision fill:#fff8e1,stroke:#f9a825"
         yield f"  class {','.join(decisions)} decision"
+
+
+def _node(ids: Mapping[str, str], node: Node) -> str:
+    opening, closing = _SHAPES[node.kind]
+    return f'{ids[node.id]}{opening}"{_label(node)}"{closing}'
 
 
 def _arrow(edge: Edge) -> str:

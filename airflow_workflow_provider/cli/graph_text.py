@@ -7,6 +7,7 @@ from typing import Final
 
 from airflow_workflow_provider.cli.console import Console, printable
 from airflow_workflow_provider.compiler.graph import Edge, EdgeKind, Graph, Node, NodeKind
+from airflow_workflow_provider.compiler.groups import group_label
 
 _COLOURS: Final = {
     EdgeKind.SUCCESS: "green",
@@ -26,8 +27,12 @@ def text_lines(graph: Graph, console: Console) -> Iterator[str]:
         leaving[edge.source].append(edge)
     decisions = {node.id for node in graph.nodes if node.kind is NodeKind.DECISION}
     yield console.paint(printable(graph.name), "bold")
+    group = None
     for node in graph.nodes:
         yield ""
+        if node.group != group:
+            group = node.group
+            yield from (console.paint(f"── {group_label(group)} ──", "dim"), "") if group else ()
         yield _node(node, console)
         edges = leaving[node.id]
         width = max((len(_label(edge)) for edge in edges), default=0)

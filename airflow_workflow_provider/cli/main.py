@@ -6,16 +6,18 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
 from importlib import import_module
 from typing import Final, NoReturn
 
 from airflow_workflow_provider import __version__
-from airflow_workflow_provider.cli.commands import COMMANDS, GROUP_HELP, Command
-from airflow_workflow_provider.cli.console import Console, DefinitionErrors, UsageError
+from airflow_workflow_provider.cli.command import Command
+from airflow_workflow_provider.cli.commands import COMMANDS, GROUP, GROUP_HELP
+from airflow_workflow_provider.cli.console import CommandError, Console, DefinitionErrors, UsageError, printable
+from airflow_workflow_provider.store.errors import InvalidDefinitionsError, StoreError
 
 PROGRAM: Final = "python -m airflow_workflow_provider"
 ERRORS, USAGE, INTERRUPTED, BROKEN_PIPE = 1, 2, 130, 141
+_COMMANDS: Final = {command.name: command for command in COMMANDS if not command.needs_airflow}
 
 
 class _Parser(argparse.ArgumentParser):
@@ -28,7 +30,7 @@ class _Parser(argparse.ArgumentParser):
 def main(argv: Sequence[str] | None = None) -> int:
     """Run ``python -m airflow_workflow_provider`` with these arguments and return its exit code."""
     given = list(sys.argv[1:] if argv is None else argv)
-    if given and not given[0].startswith("-") and given[0] not in {command.name for command in COMMANDS}:
+    if given and not given[0].startswith("-") and given[0] not in _COMMANDS:
         return _unknown_command(given[0])
     arguments = _parser().parse_args(given)
     return execute(arguments.command, arguments, starts_airflow=False)
@@ -38,7 +40,8 @@ def execute(command: Command, arguments: argparse.Namespace, *, starts_airflow: 
     """Carry out a command; the exit code says how it went."""
     console = Console.of_process(starts_airflow=starts_airflow)
     try:
-        code: int = import_module(command.module).run(arguments, console)
+        function = getattr(import_module(command.module), command.function)
+        code: int = function(arguments, console)
         console.out.flush()
     except UsageError as error:
         for line in str(error).splitlines():
@@ -46,6 +49,12 @@ def execute(command: Command, arguments: argparse.Namespace, *, starts_airflow: 
         return USAGE
     except DefinitionErrors as error:
         _tell(error, console)
+        return ERRORS
+    except (StoreError, CommandError) as error:
+        if isinstance(error, InvalidDefinitionsError) and error.diagnostics:
+            _tell(DefinitionErrors(error.diagnostics), console)
+            return ERRORS
+        console.note(f"{console.paint_note('error:', 'bold', 'red')} {printable(str(error))}")
         return ERRORS
     except BrokenPipeError:  # the reader has gone, as `head` does
         _silence_stdout()
@@ -67,11 +76,9 @@ def _silence_stdout() -> None:
 
 def _tell(error: DefinitionErrors, console: Console) -> None:
     """What is wrong with the definition, where errors belong."""
-    from airflow_workflow_provider.cli.report import summary, text_lines
+    from airflow_workflow_provider.cli.report import note_diagnostics, summary
 
-    on_stderr = replace(console, colours=console.err_colours)
-    for line in text_lines(error.diagnostics, on_stderr, with_source=console.err.isatty()):
-        console.note(line)
+    note_diagnostics(error.diagnostics, console, error.texts)
     console.note(summary(error.diagnostics, (), console))
 
 
@@ -79,7 +86,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog=PROGRAM, description=f"{GROUP_HELP}, without starting Airflow.", allow_abbrev=False)
     parser.add_argument("--version", action="version", version=f"airflow-workflow-provider {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    for command in COMMANDS:
+    for command in _COMMANDS.values():
         each = commands.add_parser(command.name, help=command.help, description=command.description, allow_abbrev=False)
         for argument in command.arguments:
             each.add_argument(*argument.flags, **argument.options)
@@ -90,6 +97,9 @@ def _parser() -> argparse.ArgumentParser:
 def _unknown_command(name: str) -> int:
     from airflow_workflow_provider.definitions.diagnostics import unknown_name
 
-    message = unknown_name("command", name, [command.name for command in COMMANDS])
+    if any(command.name == name for command in COMMANDS):
+        sys.stderr.write(f"error: '{name}' needs Airflow; run airflow {GROUP} {name}\n")
+        return USAGE
+    message = unknown_name("command", name, _COMMANDS)
     sys.stderr.write(f"error: {message} (see {PROGRAM} --help)\n")
     return USAGE

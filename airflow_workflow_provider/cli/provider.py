@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from argparse import Namespace
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from airflow_workflow_provider.cli.commands import COMMANDS, GROUP, GROUP_HELP, Command
+from airflow_workflow_provider.cli.command import Command
+from airflow_workflow_provider.cli.commands import COMMANDS, GROUP, GROUP_HELP
 
 if TYPE_CHECKING:
     from airflow.cli.cli_config import CLICommand
@@ -15,26 +17,37 @@ if TYPE_CHECKING:
 
 def get_workflows_cli_commands() -> list[CLICommand]:
     """``airflow workflows …``."""
+    from airflow.cli.cli_config import GroupCommand
+
+    return [GroupCommand(name=GROUP, help=GROUP_HELP, subcommands=tuple(map(_command, COMMANDS)))]
+
+
+def _command(command: Command) -> CLICommand:
     from airflow.cli.cli_config import ActionCommand, Arg, GroupCommand
 
-    argument_class: Any = Arg  # not typed
-    subcommands = tuple(
-        ActionCommand(
+    if command.subcommands:
+        return GroupCommand(
             name=command.name,
             help=command.help,
             description=command.description,
-            func=_function(command),
-            args=tuple(argument_class(argument.flags, **argument.options) for argument in command.arguments),
+            subcommands=tuple(map(_command, command.subcommands)),
         )
-        for command in COMMANDS
+    argument_class: Any = Arg  # not typed
+    return ActionCommand(
+        name=command.name,
+        help=command.help,
+        description=command.description,
+        func=_function(command),
+        args=tuple(argument_class(argument.flags, **argument.options) for argument in command.arguments),
     )
-    return [GroupCommand(name=GROUP, help=GROUP_HELP, subcommands=subcommands)]
 
 
 def _function(command: Command) -> Callable[[Namespace], None]:
     def function(arguments: Namespace) -> None:
         from airflow_workflow_provider.cli.main import execute
 
+        # As Airflow's own commands do: without it connections are not looked up in its database.
+        os.environ["_AIRFLOW_PROCESS_CONTEXT"] = "server"
         sys.exit(execute(command, arguments, starts_airflow=True))
 
     return function

@@ -3,19 +3,32 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
 
 from airflow_workflow_provider.cli.console import Console, printable
-from airflow_workflow_provider.cli.source import excerpt
+from airflow_workflow_provider.cli.source import excerpt, file_lines, lines_of
 from airflow_workflow_provider.definitions.diagnostics import Diagnostic, Severity
 
 
-def text_lines(diagnostics: Sequence[Diagnostic], console: Console, *, with_source: bool) -> Iterator[str]:
-    """A line for each, and its source below."""
+def text_lines(
+    diagnostics: Sequence[Diagnostic], console: Console, *, with_source: bool, texts: Mapping[str, str] | None = None
+) -> Iterator[str]:
+    """A line for each, and its source below; ``texts`` of those that are in no file, by name."""
     for diagnostic in diagnostics:
         yield _text(diagnostic, console)
         if with_source:
-            yield from _source(diagnostic, console)
+            yield from _source(diagnostic, console, (texts or {}).get(diagnostic.file))
+
+
+def note_diagnostics(
+    diagnostics: Sequence[Diagnostic], console: Console, texts: Mapping[str, str] | None = None
+) -> None:
+    """The same, where errors belong."""
+    on_stderr = replace(console, colours=console.err_colours)
+    for line in text_lines(diagnostics, on_stderr, with_source=console.err.isatty(), texts=texts):
+        console.note(line)
 
 
 def _text(diagnostic: Diagnostic, console: Console) -> str:
@@ -32,9 +45,10 @@ def _text(diagnostic: Diagnostic, console: Console) -> str:
     )
 
 
-def _source(diagnostic: Diagnostic, console: Console) -> Iterator[str]:
+def _source(diagnostic: Diagnostic, console: Console, text: str | None) -> Iterator[str]:
     gutter = str(diagnostic.line)
-    found = excerpt(diagnostic.file, diagnostic.line, diagnostic.column, max(40, console.width - len(gutter) - 4))
+    lines = file_lines(diagnostic.file) if text is None else lines_of(text)
+    found = excerpt(lines, diagnostic.line, diagnostic.column, max(40, console.width - len(gutter) - 4))
     if found is None:
         return
     line, mark = found
@@ -45,22 +59,22 @@ def _source(diagnostic: Diagnostic, console: Console) -> Iterator[str]:
     yield f" {' ' * len(gutter)} {bar} {indent}{console.paint(mark.lstrip(), 'bold', colour)}"
 
 
+def as_json(diagnostic: Diagnostic) -> dict[str, Any]:
+    """A diagnostic as what JSON can hold."""
+    return {
+        "file": diagnostic.file,
+        "line": diagnostic.line,
+        "column": diagnostic.column,
+        "severity": diagnostic.severity.value,
+        "location": diagnostic.location,
+        "message": diagnostic.message,
+        "rule": diagnostic.rule,
+    }
+
+
 def json_text(diagnostics: Sequence[Diagnostic]) -> str:
     """A list of objects, one a line."""
-    objects = [
-        json.dumps(
-            {
-                "file": each.file,
-                "line": each.line,
-                "column": each.column,
-                "severity": each.severity.value,
-                "location": each.location,
-                "message": each.message,
-                "rule": each.rule,
-            }
-        )
-        for each in diagnostics
-    ]
+    objects = [json.dumps(as_json(each)) for each in diagnostics]
     return "[\n  " + ",\n  ".join(objects) + "\n]" if objects else "[]"
 
 

@@ -1,16 +1,29 @@
-"""``show``: a workflow in words."""
+"""``show``: a workflow or package in words."""
 
 from __future__ import annotations
 
+import json
 from argparse import Namespace
 from collections.abc import Iterator
 from datetime import timedelta
 
 from airflow_workflow_provider.cli.console import Console, printable
-from airflow_workflow_provider.cli.loading import LoadedWorkflow, load_workflow
+from airflow_workflow_provider.cli.loading import LoadedPackage, LoadedWorkflow, load_definition
+from airflow_workflow_provider.cli.show_json import package_json, workflow_json
+from airflow_workflow_provider.cli.show_package import package_lines
+from airflow_workflow_provider.cli.stored_text import stored_facts
 from airflow_workflow_provider.cli.variables_text import read_lines, variable_lines
-from airflow_workflow_provider.cli.words import when
-from airflow_workflow_provider.compiler.plan import Plan, PlannedTask, SqlWork, Wiring
+from airflow_workflow_provider.cli.words import value_text, when
+from airflow_workflow_provider.compiler.plan import (
+    Expectations,
+    Plan,
+    PlannedSchedule,
+    PlannedTask,
+    SqlWork,
+    Wiring,
+    Work,
+    WorkflowWork,
+)
 from airflow_workflow_provider.definitions.durations import format_duration
 
 _OUTCOMES = {
@@ -26,24 +39,35 @@ _ON_EMPTY = {
 
 def run(arguments: Namespace, console: Console) -> int:
     """Show it."""
-    workflow = load_workflow(arguments.file)
-    for line in (
-        *_head(workflow.plan, console),
-        *_tasks(workflow, console),
-        *_extra_nodes(workflow.plan, console),
-    ):
+    loaded = load_definition(arguments, console)
+    if arguments.output == "json":
+        document = package_json(loaded) if isinstance(loaded, LoadedPackage) else workflow_json(loaded)
+        console.write(json.dumps(document, indent=2))
+        return 0
+    for line in package_lines(loaded, console) if isinstance(loaded, LoadedPackage) else _lines(loaded, console):
         console.write(line)
     return 0
 
 
-def _head(plan: Plan, console: Console) -> Iterator[str]:
+def _lines(workflow: LoadedWorkflow, console: Console) -> Iterator[str]:
+    yield from _head(workflow, console)
+    yield from _tasks(workflow, console)
+    yield from _extra_nodes(workflow.plan, console)
+
+
+def _head(workflow: LoadedWorkflow, console: Console) -> Iterator[str]:
+    plan = workflow.plan
     yield f"{console.paint(plan.workflow, 'bold')}  {console.paint('version ' + plan.version, 'dim')}"
     if plan.description:
         yield from (printable(line) for line in plan.description.strip().splitlines())
     yield ""
     facts = {
+        **stored_facts(workflow.stored),
         "schedule": _schedule(plan),
+        **{f"schedule {each.name}": _named_schedule(each) for each in plan.schedules},
         "outcome": _OUTCOMES[plan.outcome_mode],
+        "expects": _expectations(plan.expect) if plan.expect else "",
+        **_notifications(plan),
         "owner": plan.owner,
         "tags": ", ".join(plan.tags),
         "runs at a time": str(plan.max_active_runs or ""),
@@ -56,11 +80,36 @@ def _head(plan: Plan, console: Console) -> Iterator[str]:
 
 
 def _schedule(plan: Plan) -> str:
-    if plan.schedule is None:
+    if plan.schedule is None and not plan.schedules:
         return "none; started by hand"
     since = f", from {plan.start_date}" if plan.start_date else ""
     missed = ", missed runs are made up for" if plan.catchup else ""
-    return f"{plan.schedule} (UTC){since}{missed}"
+    schedule = f"{plan.schedule} (UTC)" if plan.schedule else f"{len(plan.schedules)} schedules"
+    return f"{schedule}{since}{missed}"
+
+
+def _named_schedule(schedule: PlannedSchedule) -> str:
+    values = "; ".join(f"{name} = {value_text(value)}" for name, value in schedule.variables.items())
+    return f"{schedule.cron} ({schedule.timezone}){f', {values}' if values else ''}"
+
+
+def _expectations(expect: Expectations) -> str:
+    limits = {
+        "at least": _duration(expect.min),
+        "at most": _duration(expect.max),
+        "within": f"{expect.of_usual:g} times of the usual duration" if expect.of_usual else "",
+    }
+    parts = [f"{words} {limit}" for words, limit in limits.items() if limit]
+    violation = " (else only a warning)" if expect.on_violation == "warn" else ""
+    return f"{'; '.join((*parts, *expect.checks))}{violation}"
+
+
+def _notifications(plan: Plan) -> dict[str, str]:
+    """Who is told, by event."""
+    found: dict[str, list[str]] = {}
+    for each in plan.notify:
+        found.setdefault(each.event.replace("_", " "), []).append(each.notifier.rpartition(".")[2])
+    return {event: ", ".join(notifiers) for event, notifiers in found.items()}
 
 
 def _facts(facts: dict[str, str], indent: str = "  ") -> Iterator[str]:
@@ -84,7 +133,7 @@ def _task_facts(task: PlannedTask) -> dict[str, str]:
         "does": _work(task),
         "runs": when(task.constraint, task.edges, task.condition),
         "trigger rule": _wiring(task.wiring),
-        "sets": _sets(task.work) if isinstance(task.work, SqlWork) else "",
+        "sets": _sets(task.work),
         "limits": _limits(task),
     }
     return {name: fact for name, fact in facts.items() if fact}
@@ -95,13 +144,17 @@ def _work(task: PlannedTask) -> str:
     if isinstance(work, SqlWork):
         count = "" if len(work.statements) == 1 else f" ({len(work.statements)} statements)"
         return f"SQL on {printable(work.connection) or 'no connection'}{count}"
+    if isinstance(work, WorkflowWork):
+        return f"workflow {work.workflow}, waited for"
     operator = work.operator
     return f"package {work.package} ({operator})" if work.package else operator
 
 
-def _sets(work: SqlWork) -> str:
-    columns = [f"{variable} from {column or 'the first column'}" for variable, column in work.set.items()]
-    return printable(f"{', '.join(columns)}; {_ON_EMPTY[work.on_empty]}") if columns else ""
+def _sets(work: Work) -> str:
+    whole = "the first column" if isinstance(work, SqlWork) else "the result"
+    columns = ", ".join(f"{variable} from {column or whole}" for variable, column in work.set.items())
+    empty = f"; {_ON_EMPTY[work.on_empty]}" if columns and isinstance(work, SqlWork) else ""
+    return printable(columns + empty)
 
 
 def _limits(task: PlannedTask) -> str:
@@ -116,8 +169,8 @@ def _limits(task: PlannedTask) -> str:
     return ", ".join(parts)
 
 
-def _duration(seconds: float) -> str:
-    return format_duration(timedelta(seconds=seconds))
+def _duration(seconds: float | None) -> str:
+    return "" if seconds is None else format_duration(timedelta(seconds=seconds))
 
 
 def _wiring(wiring: Wiring) -> str:
@@ -134,8 +187,9 @@ def _extra_nodes(plan: Plan, console: Console) -> Iterator[str]:
     outcome = plan.outcome
     ends = {}
     if outcome is not None:
-        ends = {gate.id: f"succeeds when {gate.meaning}" for gate in (outcome.failed, outcome.end)}
-        ends[outcome.outcome] = "fails the run when its outcome says so; starts only when a task failed"
+        ends = {gate.id: f"succeeds when {gate.meaning}" for gate in outcome.gates}
+        starts = "starts only when a task failed" if outcome.gates else "also checks the expectations"
+        ends[outcome.outcome] = f"fails the run when its outcome says so; {starts}"
     wirings = dict(plan.wirings())
     for title, nodes in (
         ("decision nodes, each a short task", decisions),

@@ -32,7 +32,7 @@ class _Simulation:
 
 def run(arguments: Namespace, console: Console) -> int:
     """Work it out and tell it; 0 also when the run would fail, because the question was answered."""
-    simulation = _simulate(load_workflow(arguments.file).plan, arguments.fail, arguments.skip)
+    simulation = _simulate(load_workflow(arguments, console).plan, arguments.fail, arguments.skip)
     lines = _json_lines(simulation) if arguments.output == "json" else _text_lines(simulation, console)
     for line in lines:
         console.write(line)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Final
@@ -15,9 +16,8 @@ _LINE_END: Final = re.compile(r"\r\n|[\n\r\x85\u2028\u2029]")
 _WORD: Final = re.compile(r"\"[^\"]*\"|'[^']*'|[^\s,:\]}]+|.")
 
 
-def excerpt(file: str, line: int, column: int, width: int) -> tuple[str, str] | None:
+def excerpt(lines: Sequence[str], line: int, column: int, width: int) -> tuple[str, str] | None:
     """The line and, below it, the mark under the word at ``column``; ``None`` if there is none."""
-    lines = _lines(file)
     if not 0 < line <= len(lines) or not lines[line - 1].strip():
         return None
     text = "".join(each if each.isprintable() else " " for each in lines[line - 1])
@@ -29,13 +29,19 @@ def excerpt(file: str, line: int, column: int, width: int) -> tuple[str, str] | 
 
 
 @cache
-def _lines(file: str) -> list[str]:
+def file_lines(file: str) -> list[str]:
+    """The lines of a file; none if it cannot be read."""
     try:
         with Path(file).open("rb") as opened:
             content = opened.read(MAX_BYTES)
     except OSError:
         return []
-    return _LINE_END.split(content.decode("utf-8", "replace").removeprefix("\ufeff"))
+    return lines_of(content.decode("utf-8", "replace"))
+
+
+def lines_of(text: str) -> list[str]:
+    """The lines of a definition's text."""
+    return _LINE_END.split(text.removeprefix("\ufeff"))
 
 
 def _window(text: str, start: int, width: int) -> tuple[str, int]:

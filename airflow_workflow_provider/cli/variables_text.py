@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from airflow_workflow_provider.cli.console import printable
 from airflow_workflow_provider.cli.loading import LoadedWorkflow
 from airflow_workflow_provider.cli.words import value_text
-from airflow_workflow_provider.compiler.plan import Plan, PlannedTask, PlannedVariable, SqlWork
+from airflow_workflow_provider.compiler.plan import Plan, PlannedTask, PlannedVariable
+from airflow_workflow_provider.definitions.models import Variable
 from airflow_workflow_provider.definitions.reads import own_reads, scope_reads
 from airflow_workflow_provider.definitions.references import BUILT_INS
 
@@ -16,23 +18,32 @@ def variable_lines(plan: Plan) -> Iterator[str]:
     """The workflow's variables."""
     setters: dict[str, list[str]] = {}
     for task in plan.tasks:
-        for name in task.work.set if isinstance(task.work, SqlWork) else ():
+        for name in task.work.set:
             setters.setdefault(name, []).append(task.id)
     width = max(len(variable.name) for variable in plan.variables)
     kinds = max(len(variable.type or "any") for variable in plan.variables)
     for variable in plan.variables:
-        parts = [_fallback(variable)]
+        parts = [origin(variable)]
         if variable.name in setters:
             parts.insert(0, f"set by {', '.join(setters[variable.name])}")
-        if variable.description:
-            parts.append(" ".join(variable.description.split()))
         yield f"  {variable.name:<{width}}  {variable.type or 'any':<{kinds}}  {printable('; '.join(parts))}"
 
 
-def _fallback(variable: PlannedVariable) -> str:
-    if variable.required and variable.default is None:
+def origin(variable: PlannedVariable | Variable) -> str:
+    """Where its value comes from when nothing else gives one, and its description."""
+    secret = variable.secret if isinstance(variable, PlannedVariable) else variable.from_
+    parts = [_fallback(variable.default, variable.required, secret)]
+    if variable.description:
+        parts.append(" ".join(variable.description.split()))
+    return "; ".join(parts)
+
+
+def _fallback(default: Any, required: bool, secret: str | None) -> str:
+    if secret is not None:
+        return f"secret, from the Airflow Variable {secret}"
+    if required and default is None:
         return "required"
-    return "no default" if variable.default is None else f"default {value_text(variable.default)}"
+    return "no default" if default is None else f"default {value_text(default)}"
 
 
 def read_lines(workflow: LoadedWorkflow, task: PlannedTask) -> Iterator[str]:
@@ -60,6 +71,8 @@ def _own(plan: Plan, task: PlannedTask, name: str) -> list[str]:
     if task.scope.package is None:
         return _of_workflow(plan, task, name)
     declared = next(each for each in task.scope.package if each.name == name)
+    if declared.secret is not None:
+        return [_secret(declared)]
     if declared.default is not None:
         return [f"given by the package: {value_text(declared.default)}"]
     known = name in task.scope.setters or any(each.name == name for each in plan.variables)
@@ -73,7 +86,17 @@ def _of_workflow(plan: Plan, task: PlannedTask, name: str) -> list[str]:
     declared = next((each for each in plan.variables if each.name == name), None)
     if declared is None:
         return [*places, "null"]
+    if declared.secret is not None:
+        return [_secret(declared)]
+    if plan.schedules:
+        places += ["given to the run", "given by its schedule"]
+    else:
+        places.append("given to the run")
     if declared.required and declared.default is None:
-        return [*places, "given to the run (required)"]
+        return [*places[:-1], f"{places[-1]} (required)"]
     default = "null" if declared.default is None else f"the default {value_text(declared.default)}"
-    return [*places, "given to the run", default]
+    return [*places, default]
+
+
+def _secret(variable: PlannedVariable) -> str:
+    return f"the Airflow Variable {variable.secret} (secret)"

@@ -5,13 +5,18 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Any, TypeVar
 
 from airflow_workflow_provider.compiler.constraints import Constraint, constrain
+from airflow_workflow_provider.compiler.groups import phase_group
 from airflow_workflow_provider.compiler.plan import (
+    Expectations,
     Gate,
+    Notification,
     OperatorWork,
     Plan,
+    PlannedSchedule,
     PlannedTask,
     PlannedVariable,
     RunOutcome,
@@ -19,18 +24,26 @@ from airflow_workflow_provider.compiler.plan import (
     SqlWork,
     TriggerRule,
     Wiring,
+    Work,
+    WorkflowWork,
 )
 from airflow_workflow_provider.compiler.plan_json import dump_plan
 from airflow_workflow_provider.compiler.run_outcome import run_outcome
-from airflow_workflow_provider.definitions.definition import Definition
+from airflow_workflow_provider.definitions.checks import check_references
+from airflow_workflow_provider.definitions.definition import Definition, set_by
 from airflow_workflow_provider.definitions.models import (
     AnyTask,
+    ExpectedDuration,
+    Notify,
     OperatorTask,
     PackageTask,
+    Schedule,
     SqlTask,
     Variable,
+    WorkflowTask,
 )
 from airflow_workflow_provider.definitions.outcomes import Outcome, accepted
+from airflow_workflow_provider.definitions.package_runs import package_run
 from airflow_workflow_provider.definitions.reads import own_reads, scope_reads
 
 T = TypeVar("T")
@@ -77,9 +90,15 @@ def compile_workflow(definition: Definition) -> Plan:
         owner=workflow.owner,
         tags=tuple(workflow.tags),
         schedule=workflow.schedule,
+        schedules=tuple(
+            PlannedSchedule(each.name, each.cron, each.timezone, each.variables) for each in workflow.schedules
+        ),
         start_date=workflow.start_date.isoformat() if workflow.start_date else None,
         catchup=workflow.catchup,
         max_active_runs=workflow.max_active_runs,
+        expect=_expectations(definition) if workflow.expect else None,
+        notify=_notifications(workflow.notify) if workflow.notify else (),
+        stored=definition.stored,
     )
     return _with_version(replace(plan, outcome=_run_outcome(plan)))
 
@@ -93,6 +112,7 @@ def _run_outcome(plan: Plan) -> RunOutcome | None:
         skippable=_skippable(plan),
         after_decisions=tuple(item.follows for item in plan.decisions if item.follows != item.task),
         has_handlers=any(Outcome.FAILURE in outcomes for outcomes in accepts),
+        has_expectations=plan.expect is not None,
     )
 
 
@@ -182,9 +202,47 @@ def _task(definition: Definition, name: str, edges: Mapping[str, tuple[str, ...]
         scope=_scope(definition, name, task),
         description=task.description,
         retries=_first_given(task.retries, defaults.retries),
-        retry_delay=None if retry_delay is None else retry_delay.total_seconds(),
-        timeout=None if timeout is None else timeout.total_seconds(),
+        retry_delay=_seconds(retry_delay),
+        timeout=_seconds(timeout),
         pool=task.pool or defaults.pool,
+        group=_group(definition, name),
+    )
+
+
+def _group(definition: Definition, name: str) -> str | None:
+    """The phase that a task belongs to."""
+    if name not in definition.phase_tasks:
+        return None
+    (_, number, _), _ = definition.phase_tasks[name]
+    assert isinstance(number, int)
+    return phase_group(number + 1)
+
+
+def _expectations(definition: Definition) -> Expectations:
+    expect = definition.workflow.expect
+    assert expect is not None
+    duration = expect.duration or ExpectedDuration()
+    reads = {variable for check in expect.checks for variable in check_references(check)[0]}
+    setters = {name: tuple(reversed(definition.setters[name])) for name in sorted(reads) if name in definition.setters}
+    return Expectations(
+        min=_seconds(duration.min),
+        max=_seconds(duration.max),
+        of_usual=duration.of_usual,
+        checks=tuple(expect.checks),
+        on_violation=expect.on_violation,
+        setters=setters,
+    )
+
+
+def _seconds(duration: timedelta | None) -> float | None:
+    return None if duration is None else duration.total_seconds()
+
+
+def _notifications(notify: Notify) -> tuple[Notification, ...]:
+    return tuple(
+        Notification(event, each.notifier, each.arguments)
+        for event in Notify.model_fields
+        for each in getattr(notify, event)
     )
 
 
@@ -193,24 +251,27 @@ def _first_given(own: T | None, default: T | None) -> T | None:
     return default if own is None else own
 
 
-def _work(definition: Definition, name: str, task: AnyTask) -> SqlWork | OperatorWork:
+def _work(definition: Definition, name: str, task: AnyTask) -> Work:
     if isinstance(task, SqlTask):
         return SqlWork(
             connection=task.connection or definition.workflow.defaults.connection or "",
             statements=tuple(statement.text for statement in definition.statements[name]),
-            set=task.set_ or {},
+            set=set_by(task),
             on_empty=task.on_empty or "null",
         )
     if isinstance(task, PackageTask):
-        run = definition.packages[task.package].run
-        return OperatorWork(run.operator, _with_connection(run.arguments, task), task.package)
+        run = package_run(definition.packages[task.package])
+        arguments = _with_connection(run.arguments, task, run.connection_argument)
+        return OperatorWork(run.operator, arguments, task.package, set_by(task))
+    if isinstance(task, WorkflowTask):
+        return WorkflowWork(task.workflow)
     assert isinstance(task, OperatorTask)
     return OperatorWork(task.operator, _with_connection(task.arguments, task))
 
 
-def _with_connection(arguments: Mapping[str, Any], task: AnyTask) -> Mapping[str, Any]:
-    """A ``connection`` on the task itself is the operator's ``conn_id``, unless its arguments name one."""
-    return {"conn_id": task.connection, **arguments} if task.connection else arguments
+def _with_connection(arguments: Mapping[str, Any], task: AnyTask, argument: str = "conn_id") -> Mapping[str, Any]:
+    """A ``connection`` on the task itself is the operator's connection, unless its arguments name one."""
+    return {argument: task.connection, **arguments} if task.connection else arguments
 
 
 def _scope(definition: Definition, name: str, task: AnyTask) -> Scope:
@@ -235,7 +296,13 @@ def _visible_setters(definition: Definition, variable: str, reader: str) -> tupl
 
 
 def _variable(name: str, variable: Variable) -> PlannedVariable:
-    return PlannedVariable(name, variable.type, variable.default, variable.description, variable.required)
+    return PlannedVariable(
+        name, variable.type, variable.default, variable.description, variable.required, variable.from_
+    )
+
+
+def _schedule(schedule: Schedule) -> PlannedSchedule:
+    return PlannedSchedule(schedule.name, schedule.cron, schedule.timezone, schedule.variables)
 
 
 def _with_version(plan: Plan) -> Plan:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
+from itertools import groupby
+from operator import attrgetter
 from typing import Final
 
-from airflow_workflow_provider.compiler.plan import Decision, OperatorWork, Plan, PlannedTask, SqlWork
+from airflow_workflow_provider.compiler.plan import Decision, Plan, PlannedTask, SqlWork, Work, WorkflowWork
 from airflow_workflow_provider.definitions.outcomes import Outcome, accepted
 
 
@@ -16,6 +18,7 @@ class NodeKind(str, Enum):
 
     SQL = "sql"
     PACKAGE = "package"
+    WORKFLOW = "workflow"
     OPERATOR = "operator"
     DECISION = "decision"
 
@@ -33,9 +36,9 @@ class EdgeKind(str, Enum):
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A task or a decision. ``what``: package, operator class or connection, may be empty.
+    """A task or a decision. ``what``: package, workflow, operator class or connection, may be empty.
 
-    ``incoming`` edges end here; ``constraint`` is ``all`` or ``any`` if there are several.
+    ``incoming`` edges end here; ``constraint`` is ``all`` or ``any`` if there are several; ``group`` frames it.
     """
 
     id: str
@@ -43,6 +46,7 @@ class Node:
     what: str = ""
     incoming: int = 0
     constraint: str = ""
+    group: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +66,11 @@ class Graph:
     name: str
     nodes: tuple[Node, ...]
     edges: tuple[Edge, ...]
+
+    def groups(self) -> Iterator[tuple[str | None, tuple[Node, ...]]]:
+        """Runs of nodes that belong to the same group, in order."""
+        for group, nodes in groupby(self.nodes, attrgetter("group")):
+            yield group, tuple(nodes)
 
 
 _KINDS: Final = {
@@ -89,12 +98,14 @@ def graph_of(plan: Plan) -> Graph:
 def _node(task: PlannedTask, decision: Decision | None) -> Node:
     kind, what = _work(task.work)
     incoming = len(task.edges) if decision is None else len(task.edges) - len(decision.edges) + 1
-    return Node(task.id, kind, what, incoming, task.constraint if incoming > 1 else "")
+    return Node(task.id, kind, what, incoming, task.constraint if incoming > 1 else "", task.group)
 
 
-def _work(work: SqlWork | OperatorWork) -> tuple[NodeKind, str]:
+def _work(work: Work) -> tuple[NodeKind, str]:
     if isinstance(work, SqlWork):
         return NodeKind.SQL, work.connection
+    if isinstance(work, WorkflowWork):
+        return NodeKind.WORKFLOW, work.workflow
     if work.package is not None:
         return NodeKind.PACKAGE, work.package
     return NodeKind.OPERATOR, work.operator.rpartition(".")[2]

@@ -8,7 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any
+from typing import Any, Final, TypeAlias
+
+OUTCOME: Final = "workflow.outcome"
+"""The node that decides a run's state. It leaves the XComs ``REASON`` and, if some broke, ``BROKEN_EXPECTATIONS``."""
+REASON: Final = "reason"
+"""XCom of a node that decides or skips itself: why, in one sentence."""
+BROKEN_EXPECTATIONS: Final = "broken_expectations"
 
 
 class TriggerRule(str, Enum):
@@ -64,13 +70,24 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class PlannedVariable:
-    """A variable of the workflow or of a package."""
+    """A variable of the workflow or of a package; ``secret`` names the Airflow Variable that holds its value."""
 
     name: str
     type: str | None = None
     default: Any = None
     description: str | None = None
     required: bool = False
+    secret: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedSchedule:
+    """One of several schedules; ``variables`` are the values for the runs that it starts."""
+
+    name: str
+    cron: str
+    timezone: str = "UTC"
+    variables: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,19 +115,41 @@ class SqlWork:
 
 @dataclass(frozen=True, slots=True)
 class OperatorWork:
-    """An operator class by its dotted path, with its arguments as written; ``package`` names where it comes from."""
+    """An operator class by its dotted path, with its arguments as written; ``package`` names where it comes from.
+
+    ``set`` maps variables to parts of its result, as dotted paths (``None``: all of it).
+    """
 
     operator: str
     arguments: Mapping[str, Any] = field(default_factory=dict)
     package: str | None = None
+    set: Mapping[str, str | None] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class WorkflowWork:
+    """Another workflow; the values that the task gives to it are in the task's scope."""
+
+    workflow: str
+
+    @property
+    def set(self) -> Mapping[str, str | None]:
+        """It sets no variables."""
+        return {}
+
+
+Work: TypeAlias = SqlWork | OperatorWork | WorkflowWork
 
 
 @dataclass(frozen=True, slots=True)
 class PlannedTask:
-    """One task of the definition. Durations are seconds; ``edges`` are the definition's own."""
+    """One task of the definition. Durations are seconds; ``edges`` are the definition's own.
+
+    ``group`` is the task group that shows it, such as the phase it belongs to.
+    """
 
     id: str
-    work: SqlWork | OperatorWork
+    work: Work
     wiring: Wiring = field(default_factory=Wiring)
     edges: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     constraint: str = "all"
@@ -121,25 +160,56 @@ class PlannedTask:
     retry_delay: float | None = None
     timeout: float | None = None
     pool: str | None = None
+    group: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class RunOutcome:
-    """The nodes that make the run's state what the definition says; started only in a run in which something failed.
+    """The nodes that make the run's state what the definition says.
 
-    ``failed`` succeeds when anything failed, ``end`` when every task has settled, ``outcome`` then decides.
+    ``outcome`` decides when every task has settled. Without expectations it starts only in a run in which something
+    failed, and ``gates`` tell so; with expectations it always starts, and there are no gates.
     """
 
     mode: str
-    failed: Gate
-    end: Gate
     outcome: str
     wiring: Wiring
+    gates: tuple[Gate, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Expectations:
+    """What must hold after a run that would succeed. Durations are seconds; ``of_usual`` is a factor.
+
+    ``setters``: for each variable that a check reads the tasks that set it, the furthest downstream first.
+    """
+
+    min: float | None = None
+    max: float | None = None
+    of_usual: float | None = None
+    checks: tuple[str, ...] = ()
+    on_violation: str = "fail"
+    setters: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Notification:
+    """Who is told of an event: a notifier class by its dotted path, with its arguments as written.
+
+    ``event``: ``on_success``, ``on_failure``, ``on_broken_expectation`` or ``on_late``.
+    """
+
+    event: str
+    notifier: str
+    arguments: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A compiled workflow. ``tasks`` come sources first; ``outcome`` is ``None`` where Airflow's own rule is exact."""
+    """A compiled workflow. ``tasks`` come sources first; ``outcome`` is ``None`` where Airflow's own rule is exact.
+
+    ``stored``: its definition comes from the store; what it may do has been checked, and is guarded when it runs.
+    """
 
     workflow: str
     version: str
@@ -153,9 +223,18 @@ class Plan:
     owner: str | None = None
     tags: tuple[str, ...] = ()
     schedule: str | None = None
+    schedules: tuple[PlannedSchedule, ...] = ()
     start_date: str | None = None
     catchup: bool = False
     max_active_runs: int | None = None
+    expect: Expectations | None = None
+    notify: tuple[Notification, ...] = ()
+    stored: bool = False
+
+    @property
+    def workflows(self) -> Mapping[str, str]:
+        """The tasks that run other workflows, with the names of these."""
+        return {task.id: task.work.workflow for task in self.tasks if isinstance(task.work, WorkflowWork)}
 
     def wirings(self) -> Iterator[tuple[str, Wiring]]:
         """Every node with its wiring: tasks, gates, decisions, the run's outcome."""
@@ -163,6 +242,6 @@ class Plan:
         for node in nodes:
             yield node.id, node.wiring
         if self.outcome:
-            for gate in (self.outcome.failed, self.outcome.end):
+            for gate in self.outcome.gates:
                 yield gate.id, gate.wiring
             yield self.outcome.outcome, self.outcome.wiring

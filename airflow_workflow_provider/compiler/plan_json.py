@@ -10,9 +10,12 @@ from typing import Any
 
 from airflow_workflow_provider.compiler.plan import (
     Decision,
+    Expectations,
     Gate,
+    Notification,
     OperatorWork,
     Plan,
+    PlannedSchedule,
     PlannedTask,
     PlannedVariable,
     RunOutcome,
@@ -20,6 +23,8 @@ from airflow_workflow_provider.compiler.plan import (
     SqlWork,
     TriggerRule,
     Wiring,
+    Work,
+    WorkflowWork,
 )
 
 
@@ -30,13 +35,18 @@ def dump_plan(plan: Plan) -> str:
 
 def load_plan(text: str | bytes) -> Plan:
     """The plan that ``dump_plan`` was given; ``ValueError``, ``TypeError`` or ``KeyError`` for any other text."""
-    data: dict[str, Any] = json.loads(text)
+    data = json.loads(text)
+    if not isinstance(data, dict):
+        raise TypeError("a plan is a mapping")
     readers: dict[str, Callable[[Any], Any]] = {
         "tasks": lambda items: tuple(map(_task, items)),
         "gates": lambda items: tuple(map(_gate, items)),
         "decisions": lambda items: tuple(map(_decision, items)),
         "outcome": _outcome,
         "variables": lambda items: tuple(PlannedVariable(**item) for item in items),
+        "schedules": lambda items: tuple(PlannedSchedule(**item) for item in items),
+        "expect": _expect,
+        "notify": lambda items: tuple(Notification(**item) for item in items),
         "tags": tuple,
     }
     return Plan(**{name: readers[name](value) if name in readers else value for name, value in data.items()})
@@ -89,9 +99,11 @@ def _task(data: dict[str, Any]) -> PlannedTask:
     return PlannedTask(**data)
 
 
-def _work(data: dict[str, Any]) -> SqlWork | OperatorWork:
+def _work(data: dict[str, Any]) -> Work:
     if "operator" in data:
         return OperatorWork(**data)
+    if "workflow" in data:
+        return WorkflowWork(**data)
     data["statements"] = tuple(data["statements"])
     return SqlWork(**data)
 
@@ -114,5 +126,9 @@ def _decision(data: dict[str, Any]) -> Decision:
 
 
 def _outcome(data: dict[str, Any]) -> RunOutcome:
-    gates = {name: _gate(data[name]) for name in ("failed", "end")}
-    return RunOutcome(**{**data, **gates, "wiring": _wiring(data["wiring"])})
+    gates = tuple(map(_gate, data.get("gates", ())))
+    return RunOutcome(**{**data, "gates": gates, "wiring": _wiring(data["wiring"])})
+
+
+def _expect(data: dict[str, Any]) -> Expectations:
+    return Expectations(**{**data, "checks": tuple(data.get("checks", ())), "setters": _edges(data.get("setters", {}))})

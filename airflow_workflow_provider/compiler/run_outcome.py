@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from airflow_workflow_provider.compiler.plan import Gate, RunOutcome, TriggerRule, Wiring
+from airflow_workflow_provider.compiler.plan import OUTCOME, Gate, RunOutcome, TriggerRule, Wiring
 
 FAILED: Final = "workflow.failed"
 END: Final = "workflow.end"
-OUTCOME: Final = "workflow.outcome"
 
 
 def run_outcome(
@@ -20,30 +19,36 @@ def run_outcome(
     skippable: frozenset[str],
     after_decisions: tuple[str, ...],
     has_handlers: bool,
+    has_expectations: bool = False,
 ) -> RunOutcome | None:
     """The run's outcome nodes, or ``None`` where the leaves tell the run's state exactly.
 
     ``wirings`` has every node so far; ``tasks`` come sources first; ``skippable``: those that can end ``skipped``;
     ``after_decisions``: gates that follow a decision node (they show when one could not be decided; decision nodes
-    themselves skip whatever follows them and is not their task); ``has_handlers``: some edge accepts failure.
+    themselves skip whatever follows them and is not their task); ``has_handlers``: some edge accepts failure;
+    ``has_expectations``: the outcome node must look at every run.
     """
     downstream: dict[str, list[str]] = {name: [] for name in wirings}
     for name, wiring in wirings.items():
         for source in wiring.upstream:
             downstream[source].append(name)
+    known = frozenset(tasks)
+    last = tuple(name for name in tasks if not _is_awaited(name, wirings, downstream, known))
+    if has_expectations:
+        return RunOutcome(mode, OUTCOME, Wiring(TriggerRule.ALL_DONE, (*last, *after_decisions)))
     hidden = _hidden_failures(tasks, wirings, downstream, skippable)
     if not hidden and not after_decisions and not (mode == "handled" and has_handlers):
         return None
     leaves = [name for name in tasks if not downstream[name]]
     watched = tuple(dict.fromkeys((*hidden, *leaves, *after_decisions)))
-    known = frozenset(tasks)
-    last = tuple(name for name in tasks if not _is_awaited(name, wirings, downstream, known))
     return RunOutcome(
         mode,
-        Gate(FAILED, "", Wiring(TriggerRule.ONE_FAILED, watched), "a task failed"),
-        Gate(END, "", Wiring(TriggerRule.ALL_DONE, last), "every task has settled"),
         OUTCOME,
         Wiring(TriggerRule.ALL_SUCCESS, (FAILED, END)),
+        (
+            Gate(FAILED, "", Wiring(TriggerRule.ONE_FAILED, watched), "a task failed"),
+            Gate(END, "", Wiring(TriggerRule.ALL_DONE, last), "every task has settled"),
+        ),
     )
 
 

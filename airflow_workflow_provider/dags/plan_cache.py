@@ -17,37 +17,46 @@ from functools import cache
 from pathlib import Path
 
 from airflow_workflow_provider.compiler.plan import Plan
-from airflow_workflow_provider.compiler.plan_json import dump_plan, load_plan
+from airflow_workflow_provider.compiler.plan_json import load_plan
 from airflow_workflow_provider.definitions.library import FileStamp, file_stamp
 
 
-def load(path: str, packages: str) -> Plan | None:
-    """The plan of the definition at ``path`` if nothing that went into it has changed since.
+def load(path: str, packages: str) -> tuple[Plan, str] | None:
+    """The plan of the definition at ``path``, also as JSON, if nothing that went into it has changed since.
 
     ``packages`` is a fingerprint of the package files that the definition can see.
     """
+    return load_from(_place(path), packages)
+
+
+def load_from(place: str, packages: str) -> tuple[Plan, str] | None:
+    """The plan in a file that ``store_in`` wrote for the same ``packages``."""
     try:
-        with open(_place(path), "rb") as file:
+        with open(place, "rb") as file:
             header, _, plan = file.read().partition(b"\n")
         stamp = json.loads(header)
         if stamp["code"] != _code() or stamp["packages"] != packages:
             return None
         if any(astuple(file_stamp(seen[0])) != tuple(seen) for seen in stamp["files"]):
             return None
-        return load_plan(plan)
+        return load_plan(plan), plan.decode()
     except (OSError, ValueError, TypeError, KeyError):
         return None
 
 
-def store(path: str, packages: str, plan: Plan, files: Sequence[FileStamp]) -> None:
-    """Keep a plan; ``files`` are those that it was made from, as they were before they were read."""
+def store(path: str, packages: str, plan_json: str, files: Sequence[FileStamp]) -> None:
+    """Keep a plan's JSON; ``files`` are those that it was made from, as they were before they were read."""
+    store_in(_place(path), packages, plan_json, files)
+
+
+def store_in(place: str, packages: str, plan_json: str, files: Sequence[FileStamp] = ()) -> None:
+    """Keep a plan's JSON in a file; ``packages`` stands for all that it was made from besides ``files``."""
     header = json.dumps({"code": _code(), "packages": packages, "files": [astuple(file) for file in files]})
-    place = _place(path)
     unfinished = f"{place}.{os.getpid()}"
     try:
         os.makedirs(os.path.dirname(place), exist_ok=True)
         with open(unfinished, "w", encoding="utf-8") as file:
-            file.write(header + "\n" + dump_plan(plan))
+            file.write(header + "\n" + plan_json)
         os.replace(unfinished, place)
     except OSError:
         return

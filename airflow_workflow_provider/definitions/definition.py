@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
 from airflow_workflow_provider.definitions.diagnostics import Location
 from airflow_workflow_provider.definitions.models import (
+    Accept,
     AnyTask,
     OperatorTask,
     Package,
     PackageTask,
     SqlTask,
     Workflow,
+    WorkflowTask,
 )
 
 
@@ -32,16 +35,33 @@ class Definition:
     """What the rules check and the compiler compiles.
 
     ``packages`` holds the packages that were found, by name; ``statements`` the SQL of each SQL task.
+    ``stored``: it comes from the store, and is not trusted as a file of the DAG folder is.
     """
 
     workflow: Workflow
     packages: Mapping[str, Package] = field(default_factory=dict)
     statements: Mapping[str, tuple[Statement, ...]] = field(default_factory=dict)
+    stored: bool = False
 
     @cached_property
     def tasks(self) -> dict[str, AnyTask]:
-        """The tasks by name, in the order of the file."""
-        return self.workflow.tasks or {}
+        """The tasks by name, in the order of the file; phases as tasks that run their workflows."""
+        return self.workflow.tasks or {name: task for name, (_, task) in self.phase_tasks.items()}
+
+    @cached_property
+    def phase_tasks(self) -> dict[str, tuple[Location, WorkflowTask]]:
+        """What ``phases`` stand for: the task of every workflow, by name, with its place in the definition."""
+        found: dict[str, tuple[Location, WorkflowTask]] = {}
+        before: dict[str, list[Accept]] = {}
+        for number, phase in enumerate(self.workflow.phases or ()):
+            names = []
+            for index, workflow in enumerate(phase):
+                name = _task_name(workflow, found)
+                task = WorkflowTask(workflow=workflow, depends_on=before)
+                found[name] = (("phases", number, index), task)
+                names.append(name)
+            before = {name: ["success"] for name in names}
+        return found
 
     @cached_property
     def dependants(self) -> dict[str, list[str]]:
@@ -85,14 +105,20 @@ class Definition:
 
     @cached_property
     def setters(self) -> dict[str, list[str]]:
-        """For every variable that SQL tasks set, those tasks, sources first."""
+        """For every variable that tasks set, those tasks, sources first."""
         found: dict[str, list[str]] = {}
         for name in self.order:
-            task = self.tasks[name]
-            if isinstance(task, SqlTask):
-                for variable in task.set_ or ():
-                    found.setdefault(variable, []).append(name)
+            for variable in set_by(self.tasks[name]):
+                found.setdefault(variable, []).append(name)
         return found
+
+    def workflow_tasks(self) -> Iterator[tuple[str, Location, WorkflowTask]]:
+        """Every task that runs another workflow, with the place where the definition names that."""
+        for name, (location, task) in self.phase_tasks.items():
+            yield name, location, task
+        for name, each in (self.workflow.tasks or {}).items():
+            if isinstance(each, WorkflowTask):
+                yield name, ("tasks", name, "workflow"), each
 
     def package_tasks(self) -> Iterator[tuple[str, PackageTask, Package]]:
         """Every task that runs a known package."""
@@ -105,3 +131,19 @@ class Definition:
         for name, task in self.tasks.items():
             if isinstance(task, OperatorTask):
                 yield name, task
+
+
+def set_by(task: AnyTask) -> Mapping[str, str | None]:
+    """The variables that a task sets, with the column or the part of the result that each is filled from."""
+    return (task.set_ or {}) if isinstance(task, SqlTask | PackageTask) else {}
+
+
+def _task_name(workflow: str, taken: Mapping[str, object]) -> str:
+    """A task name for a workflow in a phase: the same where it can be, and its own for each time it runs."""
+    name = re.sub(r"[^A-Za-z0-9_\-]", "_", workflow)
+    name = name if re.match(r"[A-Za-z_]", name) else f"_{name}"
+    free = name
+    number = 2
+    while free in taken:
+        free, number = f"{name}-{number}", number + 1
+    return free

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias
 
 from airflow_workflow_provider.definitions.models import TASK_NAME, VARIABLE_NAME, Package, Workflow
+from airflow_workflow_provider.definitions.package_runs import RUN_KINDS
 
 Kind: TypeAlias = Literal["workflow", "package"]
 Schema: TypeAlias = dict[str, Any]
@@ -112,6 +113,8 @@ def json_schema(kind: Kind) -> Schema:
     made = model.model_json_schema(by_alias=True, mode="validation")
     definitions = {name: _model(name, schema) for name, schema in made.pop("$defs", {}).items()}
     top = _model(model.__name__, made)
+    if kind == "package":
+        definitions["Run"]["oneOf"] = [{"required": [each]} for each in RUN_KINDS]
     if kind == "workflow":
         definitions |= {"Edges": _EDGES, "Outcome": _OUTCOMES, "Task": _TASK}
         _complete_workflow(top)

@@ -1,19 +1,21 @@
-"""A folder of definitions: which files there are and which packages they hold."""
+"""A folder of definitions: which files there are, which packages they hold and which workflows can be called."""
 
 from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from airflow_workflow_provider.definitions.diagnostics import Diagnostic, dotted
 
 if TYPE_CHECKING:
-    from airflow_workflow_provider.definitions.document import DocumentError
+    from airflow_workflow_provider.definitions.called_workflows import CalledWorkflow, CallGraph
+    from airflow_workflow_provider.definitions.document import Document, DocumentError
     from airflow_workflow_provider.definitions.models import Package
 
 WORKFLOW_SUFFIXES: Final = (".workflow.yaml", ".workflow.yml", ".workflow.json")
@@ -53,6 +55,23 @@ class PackageFile:
     diagnostics: tuple[Diagnostic, ...] = ()
 
 
+class Sources(Protocol):
+    """Where a definition finds what it refers to; ``place`` is what messages call it."""
+
+    @property
+    def place(self) -> str:
+        """As messages say it."""
+
+    def packages_for(self, file: str) -> Mapping[str, Sequence[PackageFile]]:
+        """The packages that the workflow in ``file`` can call, by name; more than one to a name is an error."""
+
+    def text_beside(self, file: str, relative: str) -> tuple[str, FileStamp | None]:
+        """The text of a file that a definition names, and its stamp if it is one on disk that may change.
+
+        ``DocumentError`` if it cannot be read; ``relative`` does not lead out of the definition's folder.
+        """
+
+
 def definition_stem(path: str | Path) -> str:
     """``daily`` of ``…/daily.workflow.yaml``: the name a definition goes by when it cannot be read."""
     name = os.path.basename(path)
@@ -68,6 +87,7 @@ class Library:
 
     root: Path
     _packages: dict[str, PackageFile] = field(default_factory=dict)
+    _called: dict[str, CalledWorkflow | None] = field(default_factory=dict)
     _fingerprints: dict[str, str] = field(default_factory=dict)
 
     @cached_property
@@ -116,6 +136,62 @@ class Library:
             found.setdefault(package.name, []).append(package)
         return found
 
+    @property
+    def place(self) -> str:
+        """As messages say it."""
+        return "the workflow's folder and below"
+
+    def packages_for(self, file: str) -> dict[str, list[PackageFile]]:
+        """The packages that the workflow in ``file`` can call."""
+        return self.packages(self._folder_of(file))
+
+    def text_beside(self, file: str, relative: str) -> tuple[str, FileStamp | None]:
+        """The text of a file in the folder of ``file`` or below it."""
+        from airflow_workflow_provider.definitions.document import read_text
+
+        path = os.path.normpath(os.path.join(self._folder_of(file), relative))
+        stamp = file_stamp(path)
+        return read_text(Path(path)), stamp
+
+    def _folder_of(self, file: str) -> str:
+        return os.path.dirname(file) or str(self.root)
+
+    @cached_property
+    def calls(self) -> CallGraph:
+        """Which workflows of the folder call which."""
+        from airflow_workflow_provider.definitions.called_workflows import CallGraph
+
+        return CallGraph(self._find_workflow, lambda: self._workflows_by_name)
+
+    def _find_workflow(self, name: str) -> CalledWorkflow | None:
+        """By its name; files that bear it are read first, mostly no other is read."""
+        for path in self._paths_by_stem.get(name, ()):
+            called = self._called_workflow(path)
+            if called is not None and called.name == name:
+                return called
+        return self._workflows_by_name.get(name)
+
+    @cached_property
+    def _paths_by_stem(self) -> dict[str, list[str]]:
+        found: dict[str, list[str]] = {}
+        for stamp in self.workflow_files:
+            found.setdefault(definition_stem(stamp.path), []).append(stamp.path)
+        return found
+
+    @cached_property
+    def _workflows_by_name(self) -> dict[str, CalledWorkflow]:
+        """All of them: every file is read."""
+        found: dict[str, CalledWorkflow] = {}
+        for called in map(self._called_workflow, map(_path, self.workflow_files)):
+            if called is not None:
+                found.setdefault(called.name, called)
+        return found
+
+    def _called_workflow(self, path: str) -> CalledWorkflow | None:
+        if path not in self._called:
+            self._called[path] = read_called_workflow(path)
+        return self._called[path]
+
     def package(self, path: str) -> PackageFile:
         """The package in a file, read once."""
         if path not in self._packages:
@@ -123,21 +199,60 @@ class Library:
         return self._packages[path]
 
 
+def read_called_workflow(path: str) -> CalledWorkflow | None:
+    """What callers of the workflow in a file need to know; ``None`` if the file cannot be read."""
+    from airflow_workflow_provider.definitions.called_workflows import called_workflow
+    from airflow_workflow_provider.definitions.document import DocumentError, parse, read_text
+
+    try:
+        return called_workflow(parse(read_text(Path(path)), path).data)
+    except DocumentError:
+        return None
+
+
+def load_root(folder: Path) -> Path:
+    """The folder whose definitions are loaded together with those in ``folder``: the nearest one, itself or above, with
+    a Python file that calls ``load_workflow_dags``; without one the folder itself.
+    """
+    for place in (folder, *folder.absolute().parents):
+        if any(_loads(path) for path in place.glob("*.py")):
+            return place
+        if (place / ".git").exists():
+            break
+    return folder
+
+
+_LOADS: Final = re.compile(rb"^(\w+ *= *)?load_workflow_dags\(", re.MULTILINE)
+
+
+def _loads(path: Path) -> bool:
+    try:
+        return not path.name.startswith("test_") and _LOADS.search(path.read_bytes()) is not None
+    except OSError:
+        return False
+
+
 def read_package(path: str, *, shown_as: str | None = None) -> PackageFile:
     """Read and check one package file; never raises for what is in the file."""
     from airflow_workflow_provider.definitions.document import DocumentError, parse, read_text
-    from airflow_workflow_provider.definitions.rules import check_package
 
     file = shown_as or path
     try:
         document = parse(read_text(Path(path)), file)
     except DocumentError as error:
         return PackageFile(definition_stem(path), file, None, (document_diagnostic(error, file),))
+    return package_of(document)
+
+
+def package_of(document: Document) -> PackageFile:
+    """Check a package document that has been parsed."""
+    from airflow_workflow_provider.definitions.rules import check_package
+
     name = document.data.get("package")
     package, findings = check_package(document.data)
     return PackageFile(
-        name if isinstance(name, str) else definition_stem(path),
-        file,
+        name if isinstance(name, str) else definition_stem(document.file),
+        document.file,
         package,
         tuple(document.diagnostic(finding) for finding in findings),
     )

@@ -51,7 +51,7 @@ def _duration(value: object) -> timedelta:
 def _timeout(value: timedelta) -> timedelta:
     """Airflow takes a timeout of zero for none."""
     if not value:
-        raise PydanticCustomError("timeout", "a timeout is longer than zero; leave it out for none")
+        raise PydanticCustomError("timeout", "a limit is longer than zero; leave it out for none")
     return value
 
 
@@ -98,6 +98,21 @@ def _set(value: object) -> object:
     return {value: None} if isinstance(value, str) else value
 
 
+def _id_or_name(value: object) -> object:
+    """One error for what is neither, not one for each kind."""
+    if (isinstance(value, int) and not isinstance(value, bool)) or (isinstance(value, str) and value):
+        return value
+    raise PydanticCustomError("id_or_name", "expected an id or a name, got {value}", {"value": describe(value)})
+
+
+def _cluster(value: object) -> object:
+    if isinstance(value, Mapping | str) or (isinstance(value, int) and not isinstance(value, bool)):
+        return value
+    raise PydanticCustomError(
+        "cluster", "expected a cluster's id or for example {nodes: 2}, got {value}", {"value": describe(value)}
+    )
+
+
 def _variable(value: object) -> object:
     """The short form, a default, as the long one."""
     return value if isinstance(value, Mapping) else {"default": value}
@@ -121,6 +136,13 @@ Statements = Annotated[
     Field(min_length=1),
     BeforeValidator(_one_or_many, json_schema_input_type=str | list[str]),
 ]
+IdOrName = Annotated[
+    int | str,
+    BeforeValidator(_id_or_name, json_schema_input_type=int | Annotated[str, Field(min_length=1)]),
+]
+Cluster = Annotated[
+    int | str | dict[str, Any], BeforeValidator(_cluster, json_schema_input_type=int | str | dict[str, Any])
+]
 SetColumns = Annotated[
     dict[VariableName, str | None],
     Field(min_length=1),
@@ -143,9 +165,9 @@ class Variable(Model):
     default: Any = Field(None, description="Value when nothing else gives one.")
     description: str | None = Field(None, description="Shown in the trigger form.")
     required: bool = Field(False, description="A run without a value fails before its first task starts.")
-    secret: bool = Field(False, description="Never shown, logged or stored. Not supported yet.")
+    secret: bool = Field(False, description="Never shown, logged or stored; needs `from`.")
     from_: str | None = Field(
-        None, alias="from", description="Airflow Variable that holds a secret. Not supported yet."
+        None, alias="from", min_length=1, description="Airflow Variable (or secrets backend entry) of a secret."
     )
 
 
@@ -185,12 +207,15 @@ class PackageTask(TaskBase):
     """Runs a package, with its own variable scope."""
 
     package: TaskName = Field(description="Name of a package in the workflow's folder or below it.")
+    set_: SetColumns | None = Field(
+        None, alias="set", description="Variables filled from the result: all of it, or a part by its path."
+    )
 
 
 class WorkflowTask(TaskBase):
     """Runs another workflow and takes its outcome."""
 
-    workflow: WorkflowName = Field(description="Name of the workflow to run. Not supported yet.")
+    workflow: WorkflowName = Field(description="Name of the workflow to run; its outcome is this task's outcome.")
 
 
 class OperatorTask(TaskBase):
@@ -233,6 +258,58 @@ class Defaults(Model):
     pool: str | None = Field(None, min_length=1, description="Airflow pool.")
 
 
+class Schedule(Model):
+    """One of several schedules of a workflow."""
+
+    name: TaskName = Field(description="Shown in the run id and the note of the runs that it starts.")
+    cron: str = Field(description="Cron expression or preset (@daily).")
+    timezone: str = Field("UTC", description="Time zone of the cron expression, such as Europe/Paris.")
+    variables: dict[VariableName, Any] = Field(
+        default_factory=dict, description="Values for the runs that it starts, instead of the defaults."
+    )
+
+
+class ExpectedDuration(Model):
+    """How long a run may take, from its start to its end."""
+
+    min: Duration | None = Field(None, description="A run that ends sooner breaks the expectation.")
+    max: Timeout | None = Field(None, description="A run that takes longer breaks it; a late run also raises an alert.")
+    of_usual: float | None = Field(
+        None, gt=1, description="More than this many times away from the median of the last successful runs breaks it."
+    )
+
+
+class Expect(Model):
+    """What must hold when every task has settled and the run would succeed."""
+
+    duration: ExpectedDuration | None = Field(None, description="How long the run may take.")
+    checks: Annotated[
+        list[Annotated[str, Field(min_length=1)]],
+        BeforeValidator(_one_or_many, json_schema_input_type=str | list[str]),
+    ] = Field(default_factory=list, description="Expressions over variables and `tasks.name` outcomes.")
+    on_violation: Literal["fail", "warn"] = Field("fail", description="Whether a broken expectation fails the run.")
+
+
+class Notifier(Model):
+    """Any Airflow notifier."""
+
+    notifier: DottedPath = Field(description="Dotted path of a notifier class.")
+    arguments: dict[str, Any] = Field(default_factory=dict, description="Its arguments; templates are filled.")
+
+
+class Notify(Model):
+    """Who is told what about a run. A notifier that fails never changes the run."""
+
+    on_success: list[Notifier] = Field(default_factory=list, description="The run succeeded.")
+    on_failure: list[Notifier] = Field(default_factory=list, description="The run failed.")
+    on_broken_expectation: list[Notifier] = Field(
+        default_factory=list, description="The run broke an expectation, whether that failed it or not."
+    )
+    on_late: list[Notifier] = Field(
+        default_factory=list, description="The run is still going after its longest expected duration."
+    )
+
+
 class Workflow(Model):
     """A workflow definition: `*.workflow.yaml` or `*.workflow.json`."""
 
@@ -241,7 +318,9 @@ class Workflow(Model):
     owner: str | None = Field(None, min_length=1, description="Owner of every task.")
     tags: list[str] = Field(default_factory=list, description="Tags in the Airflow UI.")
     schedule: str | None = Field(None, description="Cron expression or preset (@daily); none: only started by hand.")
-    schedules: Any = Field(None, description="Several schedules with time zones and variables. Not supported yet.")
+    schedules: list[Schedule] = Field(
+        default_factory=list, description="Several schedules, each with its own time zone and variables."
+    )
     start_date: Annotated[date, PlainValidator(_start_date, json_schema_input_type=str)] | None = Field(
         None, description="No run before this date (UTC unless it has an offset)."
     )
@@ -252,17 +331,60 @@ class Workflow(Model):
     variables: Variables = Field(default_factory=dict, description="Workflow variables.")
     defaults: Defaults = Field(default_factory=Defaults, description="Values for every task.")
     outcome: Literal["strict", "handled"] = Field("strict", description="Whether a handled failure fails the run.")
-    expect: Any = Field(None, description="What must hold after the run. Not supported yet.")
-    notify: Any = Field(None, description="Who is told about the run's end. Not supported yet.")
+    expect: Expect | None = Field(None, description="What must hold after the run; else it fails with that reason.")
+    notify: Notify | None = Field(None, description="Who is told about the run, by Airflow notifiers.")
     tasks: dict[TaskName, Task] | None = Field(None, description="Tasks by name.")
-    phases: Any = Field(None, description="Workflows in phases, instead of tasks. Not supported yet.")
+    phases: list[Annotated[list[WorkflowName], Field(min_length=1)]] | None = Field(
+        None,
+        min_length=1,
+        description="Instead of tasks: workflows, each phase after the one before it succeeded.",
+    )
+
+
+class IntegrateIoJob(Model):
+    """A package of Integrate.io, run as a job."""
+
+    package: IdOrName = Field(description="Its id or its name.")
+    cluster: Cluster = Field(
+        description="A cluster's id, or what it must be like: `nodes`, `type`, `terminate_on_idle`, `time_to_idle`; "
+        "one that fits is used, else one is started."
+    )
+    variables: dict[str, Any] | None = Field(
+        None, description="Values for its variables; without this key all variables of this package, by their names."
+    )
+    dynamic_variables: dict[str, str] = Field(default_factory=dict, description="Expressions for its variables.")
+    poll_interval: Timeout | None = Field(None, description="Pause between two looks at the job; 15 seconds.")
+    connection: str | None = Field(None, min_length=1, description="Airflow connection id; integrate_io_default.")
+
+
+class ApertureJob(Model):
+    """A workflow of Aperture Data Studio, run as a job."""
+
+    workflow: str = Field(min_length=1, description="Its external label (v1: its name).")
+    space: str | None = Field(None, min_length=1, description="External label of its Space; the connection's, if none.")
+    version: Literal["PublishedOnly", "PreferDraft"] | None = Field(None, description="Which version runs (v2).")
+    parameters: dict[str, Any] | None = Field(
+        None, description="Values for its parameters; without this key all variables of this package, by their names."
+    )
+    refresh_sources: bool = Field(False, description="Whether its sources are loaded anew.")
+    dependencies: str | None = Field(None, description="Which dependencies to use, as the API calls them (v2).")
+    min_duration: Duration | None = Field(None, description="A job that ends sooner fails the task.")
+    max_duration: Timeout | None = Field(None, description="A job that takes longer fails the task when it has ended.")
+    conditions: Annotated[
+        list[Annotated[str, Field(min_length=1)]],
+        BeforeValidator(_one_or_many, json_schema_input_type=str | list[str]),
+    ] = Field(default_factory=list, description="Expressions over `result` and `duration`; false fails the task.")
+    poll_interval: Timeout | None = Field(None, description="Pause between two looks at the job; 15 seconds.")
+    connection: str | None = Field(None, min_length=1, description="Airflow connection id; aperture_default.")
 
 
 class Run(Model):
-    """What a package does."""
+    """What a package does: exactly one of `operator`, `integrate_io` and `aperture`."""
 
-    operator: DottedPath = Field(description="Dotted path of an operator class.")
+    operator: DottedPath | None = Field(None, description="Dotted path of an operator class.")
     arguments: dict[str, Any] = Field(default_factory=dict, description="Arguments of the operator.")
+    integrate_io: IntegrateIoJob | None = Field(None, description="A package of Integrate.io.")
+    aperture: ApertureJob | None = Field(None, description="A workflow of Aperture Data Studio.")
 
 
 class Package(Model):
@@ -271,4 +393,4 @@ class Package(Model):
     package: TaskName = Field(description="Name by which workflows call it.")
     description: str | None = Field(None, description="What it does.")
     variables: Variables = Field(default_factory=dict, description="Its own variables; a value here is used.")
-    run: Run = Field(description="The operator that does the work.")
+    run: Run = Field(description="What does the work.")

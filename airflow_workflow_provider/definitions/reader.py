@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from airflow_workflow_provider.definitions.definition import Definition, Statement
 from airflow_workflow_provider.definitions.diagnostics import (
@@ -22,16 +22,25 @@ from airflow_workflow_provider.definitions.library import (
     FileStamp,
     Library,
     PackageFile,
+    Sources,
     definition_stem,
     document_diagnostic,
-    file_stamp,
 )
 from airflow_workflow_provider.definitions.models import Package, PackageTask, SqlTask, Workflow
 from airflow_workflow_provider.definitions.partial import certain, without
-from airflow_workflow_provider.definitions.rules import check_definition, check_workflow
+from airflow_workflow_provider.definitions.rules import (
+    check_definition,
+    check_stored,
+    check_stored_limits,
+    check_workflow,
+)
 from airflow_workflow_provider.definitions.sql_text import SqlTextError, split_statements
 
-_SQL_FILE: Final = re.compile(r"[^\s;]+\.sql")
+if TYPE_CHECKING:
+    from airflow_workflow_provider.definitions.trust import Trust
+
+SQL_FILE: Final = re.compile(r"[^\s;]+\.sql")
+"""What ``sql`` looks like when it names a file."""
 
 
 @dataclass(frozen=True)
@@ -65,17 +74,24 @@ def read_workflow(path: str, library: Library | None = None) -> Reading:
     return read_document(document, library)
 
 
-def read_document(document: Document, library: Library) -> Reading:
-    """Check a workflow document that has been parsed."""
+def read_document(document: Document, sources: Sources, trust: Trust | None = None) -> Reading:
+    """Check a workflow document that has been parsed; ``sources`` is where it finds what it refers to.
+
+    ``trust``: what it may do; ``None`` for a file of the DAG folder, which is trusted code.
+    """
     path = document.file
     name = _name(document.data, path)
     workflow, shape = check_workflow(document.data)
     checked = workflow or check_workflow(without(document.data, shape))[0]
     if checked is None:
         return Reading(path, name, document, None, _diagnostics(document, shape))
-    links = _Links(os.path.dirname(path) or str(library.root), library)
-    definition = links.definition(checked)
+    if trust is not None and (limits := check_stored_limits(checked)):
+        return Reading(path, name, document, None, _diagnostics(document, [*shape, *limits]))
+    links = _Links(path, sources)
+    definition = links.definition(checked, stored=trust is not None)
     findings = [*links.findings, *check_definition(definition)]
+    if trust is not None:
+        findings += check_stored(definition, trust)
     if workflow is None:
         findings = [*shape, *certain(findings, document.data)]
     diagnostics = sorted({*_diagnostics(document, findings), *links.diagnostics}, key=sort_key)
@@ -95,25 +111,25 @@ def _diagnostics(document: Document, findings: list[Finding]) -> tuple[Diagnosti
 class _Links:
     """Follows a workflow's references to other files and notes what is wrong with them."""
 
-    def __init__(self, folder: str, library: Library) -> None:
-        self._folder = folder
-        self._library = library
+    def __init__(self, file: str, sources: Sources) -> None:
+        self._file = file
+        self._sources = sources
         self.findings: list[Finding] = []
         self.diagnostics: list[Diagnostic] = []
         self.used_files: list[FileStamp] = []
 
-    def definition(self, workflow: Workflow) -> Definition:
-        return Definition(workflow, self.packages(workflow), self.statements(workflow))
+    def definition(self, workflow: Workflow, *, stored: bool) -> Definition:
+        return Definition(workflow, self.packages(workflow), self.statements(workflow), stored)
 
     def packages(self, workflow: Workflow) -> dict[str, Package]:
         wanted = {name: task for name, task in (workflow.tasks or {}).items() if isinstance(task, PackageTask)}
         if not wanted:
             return {}
-        available = self._library.packages(self._folder)
+        available = self._sources.packages_for(self._file)
         found: dict[str, Package] = {}
         for name, task in wanted.items():
-            files = available.get(task.package, [])
-            problem = _package_problem(task.package, files, available)
+            files = available.get(task.package, ())
+            problem = _package_problem(task.package, files, available, self._sources.place)
             if problem:
                 self.findings.append(Finding(("tasks", name, "package"), problem, "unknown_package"))
             elif files[0].package is not None:
@@ -131,7 +147,7 @@ class _Links:
     def _task_statements(self, name: str, task: SqlTask) -> Iterator[Statement]:
         for index, text in enumerate(task.sql):
             location = ("tasks", name, "sql", index) if len(task.sql) > 1 else ("tasks", name, "sql")
-            if _SQL_FILE.fullmatch(text.strip()):
+            if SQL_FILE.fullmatch(text.strip()):
                 yield from self._sql_file(text.strip(), location)
             else:
                 yield Statement(text, location)
@@ -141,10 +157,11 @@ class _Links:
             message = f"'{relative}' is outside of the definition's folder; keep .sql files in it or below it"
             self.findings.append(Finding(location, message, "sql_file"))
             return
-        path = os.path.normpath(os.path.join(self._folder, relative))
-        self.used_files.append(file_stamp(path))
+        text = ""
         try:
-            text = read_text(Path(path))
+            text, stamp = self._sources.text_beside(self._file, relative)
+            if stamp is not None:
+                self.used_files.append(stamp)
             statements = split_statements(text)
         except DocumentError as error:
             self.findings.append(Finding(location, f"'{relative}': {error.message}", "sql_file"))
@@ -159,9 +176,11 @@ class _Links:
             yield Statement(statement, location, relative)
 
 
-def _package_problem(name: str, files: list[PackageFile], available: dict[str, list[PackageFile]]) -> str | None:
+def _package_problem(
+    name: str, files: Sequence[PackageFile], available: Mapping[str, Sequence[PackageFile]], place: str
+) -> str | None:
     if not files:
-        return f"{unknown_name('package', name, available)} (looked for in the workflow's folder and below)"
+        return f"{unknown_name('package', name, available)} (looked for in {place})"
     if len(files) > 1:
         places = " and ".join(file.file for file in files)
         return f"there are {len(files)} packages named '{name}': {places}; rename one of them"

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from functools import cache
+from dataclasses import dataclass
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 from airflow_workflow_provider.definitions.diagnostics import Location
 
 if TYPE_CHECKING:
     import jinja2
+    from jinja2 import nodes
 
 BUILT_INS: Final = frozenset(
     {
@@ -42,51 +44,95 @@ def exact_reference(text: str) -> str | None:
     return match[1] if match else None
 
 
-@cache
+@lru_cache(maxsize=4096)
 def template_references(text: str) -> tuple[str, ...]:
     """Names that a template reads from ``vars``, each once, in order; ``TemplateSyntaxError`` if it is no template."""
     if not _MARKS.search(text):
         return ()
     names = _SIMPLE.findall(text)
     if len(names) != len(_MARKS.findall(text)):
-        names = list(_parsed_references(text, "template"))
+        names = list(_parsed_references(text))
     return tuple(dict.fromkeys(names))
 
 
-@cache
+@lru_cache(maxsize=4096)
 def condition_references(expression: str) -> tuple[str, ...]:
     """Names that a condition reads from ``vars``; ``TemplateSyntaxError`` also for any name that is not ``vars``."""
+    found = expression_names(expression, "condition")
+    other = next((name for name in found.names if name != "vars"), None)
+    if other:
+        raise TemplateSyntaxError(f"unknown name '{other}' in the condition; write variables as vars.{other}")
+    found.refuse_hidden("condition")
+    if "vars" in found.wholes:
+        raise TemplateSyntaxError("'vars' is read as a whole; write vars.name for one variable")
+    return found.attributes.get("vars", ())
+
+
+@dataclass(frozen=True, slots=True)
+class ExpressionNames:
+    """What an expression reads: names, each once and in order; of each name the attributes; names read as a whole.
+
+    ``hidden`` is an attribute of Python's that it may not read.
+    """
+
+    names: tuple[str, ...]
+    attributes: Mapping[str, tuple[str, ...]]
+    wholes: frozenset[str]
+    hidden: str | None = None
+
+    def refuse_hidden(self, kind: str) -> None:
+        """Raise ``TemplateSyntaxError`` if there is such an attribute."""
+        if self.hidden:
+            raise TemplateSyntaxError(f"a {kind} cannot read '{self.hidden}'; it reads variables, as vars.name")
+
+
+def expression_names(expression: str, kind: str) -> ExpressionNames:
+    """The names of an expression; ``kind`` is what messages call it. ``TemplateSyntaxError`` if it is none."""
     from jinja2 import nodes
 
     if "{{" in expression or "{%" in expression:
-        raise TemplateSyntaxError("a condition is an expression, not a template; write it without {{ }}")
+        raise TemplateSyntaxError(f"a {kind} is an expression, not a template; write it without {{{{ }}}}")
     try:
         _environment().compile_expression(expression)
         tree = _environment().parse("{{ (" + expression + ") }}")
-        names = list(tree.find_all(nodes.Name))
-        attributes = [node.attr for node in tree.find_all(nodes.Getattr)]
-        attributes += [
-            node.arg.value
-            for node in tree.find_all(nodes.Getitem)
-            if isinstance(node.arg, nodes.Const) and isinstance(node.arg.value, str)
-        ]
     except _unreadable() as error:
-        raise TemplateSyntaxError(_sentence(error, "condition")) from None
-    other = next((name.name for name in names if name.name != "vars"), None)
-    if other:
-        raise TemplateSyntaxError(f"unknown name '{other}' in the condition; write variables as vars.{other}")
-    hidden = next((attribute for attribute in attributes if attribute.startswith("__")), None)
-    if hidden:
-        raise TemplateSyntaxError(f"a condition cannot read '{hidden}'; it reads variables, as vars.name")
-    read = list(_parsed_references("{{ (" + expression + ") }}", "condition"))
-    if len(read) < len(names):
-        raise TemplateSyntaxError("'vars' is read as a whole; write vars.name for one variable")
-    return tuple(dict.fromkeys(read))
+        raise TemplateSyntaxError(_sentence(error, kind)) from None
+    names = [node.name for node in tree.find_all(nodes.Name)]
+    read: dict[str, list[str]] = {}
+    hidden: str | None = None
+    for node in tree.find_all((nodes.Getattr, nodes.Getitem)):
+        assert isinstance(node, nodes.Getattr | nodes.Getitem)
+        attribute = _attribute(node)
+        if attribute is not None and attribute.startswith("__"):
+            hidden = hidden or attribute
+        elif attribute is not None and isinstance(node.node, nodes.Name):
+            read.setdefault(node.node.name, []).append(attribute)
+    wholes = frozenset(name for name in names if len(read.get(name, ())) < names.count(name))
+    return ExpressionNames(
+        tuple(dict.fromkeys(names)),
+        {name: tuple(dict.fromkeys(found)) for name, found in read.items()},
+        wholes,
+        hidden,
+    )
 
 
-@cache
+def _attribute(node: nodes.Getattr | nodes.Getitem) -> str | None:
+    """The name after the dot or, as text, between the brackets."""
+    from jinja2 import nodes
+
+    if isinstance(node, nodes.Getattr):
+        return node.attr
+    return node.arg.value if isinstance(node.arg, nodes.Const) and isinstance(node.arg.value, str) else None
+
+
+@lru_cache(maxsize=4096)
 def compile_condition(expression: str) -> Callable[[Mapping[str, Any]], bool]:
     """A function from ``{"vars": scope}`` to the condition's truth; what is undefined in it raises."""
+    return sandboxed_expression(expression)
+
+
+def sandboxed_expression(expression: str) -> Callable[[Mapping[str, Any]], bool]:
+    """A function from names to the expression's truth; what is undefined in it raises."""
     compiled = _environment().compile_expression(expression, undefined_to_none=False)
 
     def evaluate(names: Mapping[str, Any]) -> bool:
@@ -107,20 +153,26 @@ def texts(value: object, location: Location) -> Iterator[tuple[Location, str]]:
             yield from texts(item, (*location, index))
 
 
-def _parsed_references(text: str, kind: str) -> Iterator[str]:
+def parse_template(text: str) -> nodes.Template:
+    """The tree of a template; ``TemplateSyntaxError`` if it is none."""
+    try:
+        return _environment().parse(text)
+    except _unreadable() as error:
+        raise TemplateSyntaxError(_sentence(error, "template")) from None
+
+
+def _parsed_references(text: str) -> Iterator[str]:
     from jinja2 import nodes
 
     try:
-        found = list(_environment().parse(text).find_all((nodes.Getattr, nodes.Getitem)))
-    except _unreadable() as error:
-        raise TemplateSyntaxError(_sentence(error, kind)) from None
+        found = list(parse_template(text).find_all((nodes.Getattr, nodes.Getitem)))
+    except RecursionError as error:
+        raise TemplateSyntaxError(_sentence(error, "template")) from None
     for node in found:
         assert isinstance(node, nodes.Getattr | nodes.Getitem)
-        if isinstance(node.node, nodes.Name) and node.node.name == "vars":
-            if isinstance(node, nodes.Getattr):
-                yield node.attr
-            elif isinstance(node.arg, nodes.Const) and isinstance(node.arg.value, str):
-                yield node.arg.value
+        attribute = _attribute(node)
+        if attribute is not None and isinstance(node.node, nodes.Name) and node.node.name == "vars":
+            yield attribute
 
 
 @cache

@@ -7,13 +7,14 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.sql.operators.sql import SQLExecuteQueryOperator
-from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+from airflow.sdk.exceptions import AirflowFailException
 
 from airflow_workflow_provider.definitions.sql_text import SqlTextError, find_bind_parameters
 from airflow_workflow_provider.definitions.values import ValueTypeError, coerce
 from airflow_workflow_provider.operators.binding import BindValueError, driver_of, prepare
+from airflow_workflow_provider.operators.client_files import keep_from_files
 from airflow_workflow_provider.operators.variables import push_variable
-from airflow_workflow_provider.operators.workflow_task import WorkflowTask
+from airflow_workflow_provider.operators.workflow_task import WorkflowTask, skip
 
 if TYPE_CHECKING:
     import jinja2
@@ -30,10 +31,13 @@ class WorkflowSQLOperator(SQLExecuteQueryOperator, WorkflowTask):
     :param sql: statements, as the definition has them; templates are not filled in them
     :param set_variables: variable → column of the last statement's first row (``None``: its first column)
     :param on_empty: what no row means: ``null`` (the variables are null), ``skip`` or ``fail``
+    :param guarded: the statements may not reach files of the worker
     """
 
     custom_operator_name = "SQL"
     template_fields: Sequence[str] = ("conn_id", "sql", "parameters")
+    # A statement may end in ".sql" or ".json": Airflow would take it for the name of a file and read that.
+    template_ext: Sequence[str] = ()
 
     def __init__(
         self,
@@ -41,17 +45,21 @@ class WorkflowSQLOperator(SQLExecuteQueryOperator, WorkflowTask):
         sql: str | list[str],
         set_variables: Mapping[str, str | None] | None = None,
         on_empty: str = "null",
+        guarded: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(sql=sql, **kwargs)
         self.set_variables = set_variables or {}
         self.on_empty = on_empty
+        self.guarded = guarded
+        self._values: dict[str, Any] = {}
 
     def render_template_fields(self, context: Context, jinja_env: jinja2.Environment | None = None) -> None:
-        """Look up the values of all bind parameters; they are what *Rendered Templates* shows beside the SQL."""
+        """Look up the values of all bind parameters; *Rendered Templates* shows them beside the SQL, secrets as ***."""
         variables = self.variables_if_it_runs(context)
         names = {p.name for statement in self._statements for p in find_bind_parameters(statement)}
-        self.parameters = {name: _bindable(name, variables.own(name)) for name in sorted(names)}
+        self._values = {name: _bindable(name, variables.own(name)) for name in sorted(names)}
+        self.parameters = {name: "***" if variables.is_secret(name) else value for name, value in self._values.items()}
 
     @property
     def _statements(self) -> list[str]:
@@ -62,11 +70,12 @@ class WorkflowSQLOperator(SQLExecuteQueryOperator, WorkflowTask):
         if self.conn_id is None:
             raise AirflowFailException("this SQL has no connection; add 'connection' to the task or to 'defaults'")
         hook = self.get_db_hook()
-        assert isinstance(self.parameters, Mapping)
         row: Row | None = None
         with closing(hook.get_conn()) as connection:
             prepare(connection)
             driver = driver_of(hook, connection)
+            if self.guarded:
+                keep_from_files(connection)
             if hook.supports_autocommit:
                 hook.set_autocommit(connection, self.autocommit)
             with closing(connection.cursor()) as cursor:
@@ -74,7 +83,7 @@ class WorkflowSQLOperator(SQLExecuteQueryOperator, WorkflowTask):
                 for number, statement in enumerate(statements, start=1):
                     self.log.info("Executing: %s", statement)
                     try:
-                        text, values = driver.bind(statement, self.parameters)
+                        text, values = driver.bind(statement, self._values)
                     except (SqlTextError, BindValueError) as error:
                         raise AirflowFailException(str(error)) from None
                     cursor.execute(text, values) if values else cursor.execute(text)
@@ -84,7 +93,7 @@ class WorkflowSQLOperator(SQLExecuteQueryOperator, WorkflowTask):
                     _read_to_the_end(cursor)
             if not hook.get_autocommit(connection):
                 connection.commit()
-        self._refuse_empty(row)
+        self._refuse_empty(context, row)
         self._set(context, row)
 
     def _first_row(self, cursor: Any) -> Row | None:
@@ -97,9 +106,9 @@ class WorkflowSQLOperator(SQLExecuteQueryOperator, WorkflowTask):
         columns = [column[0] for column in cursor.description]
         return None if row is None else tuple(zip(columns, row, strict=True))
 
-    def _refuse_empty(self, row: Row | None) -> None:
+    def _refuse_empty(self, context: Context, row: Row | None) -> None:
         if row is None and self.on_empty == "skip":
-            raise AirflowSkipException("the query returned no row (on_empty: skip)")
+            skip(context, "the query returned no row (on_empty: skip)")
         if row is None and self.on_empty == "fail":
             raise AirflowFailException("the query returned no row (on_empty: fail)")
 

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from airflow_workflow_provider.compiler.plan import PlannedVariable, Scope
-from airflow_workflow_provider.definitions.diagnostics import unknown_name
+from airflow_workflow_provider.compiler.plan import PlannedSchedule, PlannedVariable, Scope
+from airflow_workflow_provider.definitions.diagnostics import suggestion, unknown_name
 from airflow_workflow_provider.definitions.references import BUILT_INS, exact_reference
-from airflow_workflow_provider.definitions.values import ValueTypeError, coerce, from_json, to_json
+from airflow_workflow_provider.definitions.values import to_json
 from airflow_workflow_provider.exceptions import VariableError
+from airflow_workflow_provider.operators.secrets import holds_secret, read_secret
+from airflow_workflow_provider.runs.resolution import Given, Sources, as_declared, resolve
+from airflow_workflow_provider.runs.schedule import schedule_of_run
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -27,6 +31,7 @@ class TaskVariables:
     sources: tuple[str, ...] = ()
     scope: Scope = field(default_factory=Scope)
     declared: Mapping[str, PlannedVariable] = field(default_factory=dict)
+    schedules: tuple[PlannedSchedule, ...] = ()
 
 
 class RunVariables:
@@ -45,7 +50,7 @@ class RunVariables:
         if self._package is not None and name not in self._package:
             raise VariableError(unknown_name("variable", name, {*self._package, *BUILT_INS}))
         declared = (self._package or self._task.declared).get(name)
-        value = self._as_declared(name, self._own_value(name, declared), declared)
+        value = as_declared(name, self._own_value(name, declared), declared)
         if value is None and self._package is not None and declared is not None and declared.required:
             raise VariableError(
                 f"variable '{name}' is required by the package and has no value; give it one in 'variables' of the "
@@ -53,11 +58,37 @@ class RunVariables:
             )
         return value
 
+    def refuse_bad_overrides(self) -> None:
+        """Raise ``VariableError`` for a value given to the run that no variable can take.
+
+        Airflow's API has checked types by JSON Schema, which knows neither misspelt names nor days of a month. Names
+        that resemble no variable are somebody else's.
+        """
+        declared = self._task.declared
+        for name, value in self._sources.given.values.items():
+            variable = declared.get(name)
+            if variable is None:
+                hint = suggestion(name, declared)
+                if hint:
+                    raise VariableError(f"the run was given '{name}', which is no variable of the workflow{hint}")
+            elif variable.secret is not None:
+                raise VariableError(f"the run was given a value for the secret '{name}'; start one without it")
+            else:
+                as_declared(name, value, variable)
+
+    def is_secret(self, name: str) -> bool:
+        """Whether the value of a variable that the task sees must not be shown."""
+        declared = (self._package or self._task.declared).get(name)
+        return declared is not None and declared.secret is not None
+
     def _own_value(self, name: str, declared: PlannedVariable | None) -> Any:
         if name in self._task.scope.given:
             return self.render(self._task.scope.given[name])
-        if self._package is not None and declared is not None and declared.default is not None:
-            return declared.default
+        if self._package is not None and declared is not None:
+            if declared.secret is not None:
+                return read_secret(declared.secret)
+            if declared.default is not None:
+                return declared.default
         if self._package is not None and name not in self._task.declared and name not in self._task.scope.setters:
             return None
         return self.workflow(name)
@@ -67,30 +98,24 @@ class RunVariables:
         if name in BUILT_INS:
             return self._built_in(name)
         if name not in self._from_workflow:
-            self._from_workflow[name] = self._workflow_value(name)
+            setters = self._task.scope.setters.get(name, ())
+            if name not in self._task.declared and not setters:
+                raise VariableError(unknown_name("variable", name, {*self._task.declared, *BUILT_INS}))
+            resolved = resolve(name, self._task.declared.get(name), setters, self._sources)
+            self._from_workflow[name] = resolved.value
         return self._from_workflow[name]
 
-    def _workflow_value(self, name: str) -> Any:
-        declared = self._task.declared.get(name)
-        for setter in self._task.scope.setters.get(name, ()):
-            if self._states.get(setter) == "success":
-                pulled = self._context["ti"].xcom_pull(task_ids=setter, key=name, map_indexes=-1)
-                return self._as_declared(name, from_json(pulled), declared)
-        if declared is None:
-            if name not in self._task.scope.setters:
-                raise VariableError(unknown_name("variable", name, {*self._task.declared, *BUILT_INS}))
-            return None
-        given = self._context["dag_run"].conf or {}
-        value = self._as_declared(name, given.get(name, declared.default), declared)
-        if value is None and declared.required:
-            raise VariableError(f"variable '{name}' is required and has no value; give it one when starting the run")
-        return value
-
-    def _as_declared(self, name: str, value: Any, declared: PlannedVariable | None) -> Any:
-        try:
-            return coerce(value, declared.type if declared else None, name)
-        except ValueTypeError as error:
-            raise VariableError(str(error)) from None
+    @cached_property
+    def _sources(self) -> Sources:
+        run = self._context["dag_run"]
+        run_type = getattr(run.run_type, "value", run.run_type)
+        schedule = schedule_of_run(run_type, run.run_id, run.logical_date, self._task.schedules)
+        return Sources(
+            given=Given.of(run.conf, schedule),
+            succeeded=lambda task: self._states.get(task) == "success",
+            value_set_by=lambda task, name: self._context["ti"].xcom_pull(task_ids=task, key=name, map_indexes=-1),
+            secret=read_secret,
+        )
 
     def render(self, value: Any) -> Any:
         """A value given on the task, with its templates filled from the workflow's variables."""
@@ -129,22 +154,29 @@ class RunVariables:
             return context.get("prev_start_date_success")
         if name == "ds" and context.get("logical_date") is None:
             return context["dag_run"].run_after.strftime("%Y-%m-%d")
-        return context.get(name)
+        value = context.get(name)
+        if isinstance(value, datetime) and self._sources.given.schedule is not None:
+            return value.replace(microsecond=0)  # they tell the schedule (see runs.schedule)
+        return value
 
 
-class VariablesView(Mapping[str, Any]):
-    """``vars`` in templates and conditions: ``vars.name`` and ``vars["name"]``."""
+class VariablesView:
+    """``vars`` in templates and conditions: ``vars.name`` and ``vars["name"]``.
+
+    It has no names of its own, such as a mapping's ``items``, that could hide a variable's. Names that begin with
+    ``_`` are no attributes, which a sandbox refuses, but items: templates look for both.
+    """
 
     def __init__(self, read: Any) -> None:
-        self._read = read
+        self.__read = read
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("__"):
+        if name.startswith("_"):
             raise AttributeError(name)
-        return self._read(name)
+        return self.__read(name)
 
     def __getitem__(self, name: str) -> Any:
-        return self._read(name)
+        return self.__read(name)
 
     def __iter__(self) -> Iterator[str]:
         raise TypeError("vars cannot be listed; read a variable as vars.name")
@@ -168,4 +200,6 @@ def push_variable(context: Context, name: str, value: Any) -> None:
         encoded = to_json(value)
     except TypeError as error:
         raise VariableError(f"variable '{name}': {error}") from None
+    if holds_secret(encoded):
+        raise VariableError(f"variable '{name}' would hold a secret, which Airflow would store; set something else")
     context["ti"].xcom_push(key=name, value=encoded)

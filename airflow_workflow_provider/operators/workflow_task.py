@@ -6,14 +6,19 @@ import json
 import re
 from collections.abc import Mapping
 from functools import cache
-from types import new_class
-from typing import TYPE_CHECKING, Any, Final
+from types import MappingProxyType, new_class
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
-from airflow.sdk.exceptions import AirflowSkipException
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
+from airflow_workflow_provider.compiler.plan import REASON, PlannedVariable
+from airflow_workflow_provider.definitions.diagnostics import quoted_list
 from airflow_workflow_provider.definitions.references import compile_condition, exact_reference
+from airflow_workflow_provider.definitions.values import describe
 from airflow_workflow_provider.exceptions import ConditionError, VariableError
-from airflow_workflow_provider.operators.variables import RunVariables, TaskVariables, VariablesView
+from airflow_workflow_provider.operators.secrets import without_secrets
+from airflow_workflow_provider.operators.variables import RunVariables, TaskVariables, VariablesView, push_variable
+from airflow_workflow_provider.runs.resolution import as_declared
 
 if TYPE_CHECKING:
     import jinja2
@@ -22,11 +27,24 @@ if TYPE_CHECKING:
 _ENVIRONMENTS: Final = re.compile(r"(^|_)(env|environment|env_vars)$")
 
 
+def skip(context: Context, reason: str) -> NoReturn:
+    """Skip the running task; the reason stays on its XCom tab, where ``explain`` finds it."""
+    context["ti"].xcom_push(key=REASON, value=reason)
+    raise AirflowSkipException(reason)
+
+
+def is_resumed(context: Context) -> bool:
+    """Whether the task comes back from the triggerer: what it decided before stays decided (no public name tells)."""
+    server = getattr(context["ti"], "_ti_context_from_server", None)
+    return bool(getattr(server, "next_method", None))
+
+
 class WorkflowTask:
     """Marks an operator of a workflow; the DAG builder sets ``workflow_variables`` and ``workflow_condition``."""
 
     workflow_variables: TaskVariables
     workflow_condition: str | None = None
+    workflow_sets: Mapping[str, str | None] = MappingProxyType({})
 
     def variables_if_it_runs(self, context: Context) -> RunVariables:
         """The task's variables, once its condition holds; skips the task when it is false, fails when it is undecided.
@@ -34,7 +52,8 @@ class WorkflowTask:
         This comes before templates are filled, so that a task that does not run reads nothing.
         """
         variables = RunVariables(self.workflow_variables, context)
-        if self.workflow_condition is None:
+        variables.refuse_bad_overrides()
+        if self.workflow_condition is None or is_resumed(context):
             return variables
         try:
             holds = compile_condition(self.workflow_condition)({"vars": VariablesView(variables.workflow)})
@@ -43,13 +62,52 @@ class WorkflowTask:
         except Exception as error:
             raise ConditionError(f"'if: {self.workflow_condition}' cannot be evaluated: {error}") from error
         if not holds:
-            raise AirflowSkipException(f"the condition '{self.workflow_condition}' is false")
+            skip(context, f"the condition '{self.workflow_condition}' is false")
         return variables
+
+    def finish(self, context: Context, result: Any) -> Any:
+        """Set the variables that are filled from the result; the result as it may be stored."""
+        for name, value in values_of(result, self.workflow_sets, self.workflow_variables.declared).items():
+            push_variable(context, name, value)
+        return without_secrets(result)
+
+
+def values_of(result: Any, sets: Mapping[str, str | None], declared: Mapping[str, PlannedVariable]) -> dict[str, Any]:
+    """The variables that are filled from an operator's result, each as its declared type holds it.
+
+    What cannot be had fails the task for good: another attempt would do the same work once more.
+    """
+    try:
+        return {name: as_declared(name, _part(result, path, name), declared.get(name)) for name, path in sets.items()}
+    except VariableError as error:
+        raise AirflowFailException(str(error)) from None
+
+
+def _part(result: Any, path: str | None, variable: str) -> Any:
+    """A part of a result by its dotted path: keys of mappings, positions in lists."""
+    part = result
+    for step in path.split(".") if path else ():
+        if isinstance(part, Mapping) and step in part:
+            part = part[step]
+        elif isinstance(part, list | tuple) and step.isdigit() and int(step) < len(part):
+            part = part[int(step)]
+        else:
+            raise AirflowFailException(
+                f"variable '{variable}' is set from '{path}', but the result has no '{step}' there: {_what(part)}"
+            )
+    return part
+
+
+def _what(part: Any) -> str:
+    if isinstance(part, Mapping):
+        return f"it has {quoted_list(map(str, part))}" if part else "it is empty"
+    return f"it has {len(part)} items" if isinstance(part, list | tuple) else f"it is {describe(part)}"
 
 
 @cache
 def workflow_class(operator: type[BaseOperator]) -> type[BaseOperator]:
-    """The operator's class, under its own name, with its templates filled from the variables of its task.
+    """The operator's class, under its own name, with its templates filled from the variables of its task, and secrets
+    taken out of its results.
 
     The operator comes first among the bases: Airflow would wrap ``__init__`` once more for a class whose first base
     has another one, which makes a quarter of an operator's cost.
@@ -62,10 +120,18 @@ def workflow_class(operator: type[BaseOperator]) -> type[BaseOperator]:
         context["vars"] = VariablesView(variables.own)  # type: ignore[typeddict-unknown-key]
         operator.render_template_fields(self, context, jinja_env)
 
+    def execute(self: Any, context: Context) -> Any:
+        return self.finish(context, operator.execute(self, context))
+
+    def resume_execution(self: Any, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
+        return self.finish(context, operator.resume_execution(self, next_method, next_kwargs, context))
+
     members = {
         "__module__": operator.__module__,
         "__doc__": operator.__doc__,
         "render_template_fields": render_template_fields,
+        "execute": execute,
+        "resume_execution": resume_execution,
     }
     made: type[BaseOperator] = new_class(
         operator.__name__, (operator, WorkflowTask), {}, lambda body: body.update(members)

@@ -7,9 +7,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-from scripts.bench import building, fresh, report, validating, workers
+from scripts.bench import building, fresh, report, runner, validating, workers
 
-PARTS = ("build", "worker", "validate", "starts")
+PARTS = ("build", "worker", "validate", "starts", "runner", "store")
 
 
 def arguments() -> argparse.Namespace:
@@ -43,6 +43,16 @@ def count_starts(*, quick: bool) -> report.Section:
     return starts.measure(quick=quick)
 
 
+def measure_store(work: Path, env: dict[str, str], count: int, repeats: int) -> list[report.Section]:
+    """The parts that need a database and an Airflow of their own."""
+    from scripts.bench import bundling, storing
+
+    return [
+        storing.measure(work / "database", env, count, repeats),
+        bundling.measure(work / "bundle", count, repeats),
+    ]
+
+
 def main() -> None:
     """Measure what was asked for. A missed target is printed, not an error."""
     options = arguments()
@@ -63,6 +73,10 @@ def main() -> None:
             sections.append(validating.measure(work / "validate", env, count, repeats, ours=ours))
         if "starts" in parts:
             sections.append(count_starts(quick=options.quick))
+        if "runner" in parts:
+            sections.append(runner.measure(env, repeats))
+        if "store" in parts:
+            sections += measure_store(work / "store", env, options.count or (100 if options.quick else 10_000), repeats)
         if fresh.provider_code() != code:
             changed = "The provider's code changed during the run: its figures mix versions, warm ones may be cold."
             sections.append(report.Section("Not a record", notes=[changed]))

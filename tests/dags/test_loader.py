@@ -248,3 +248,60 @@ def test_the_definition_can_be_read_in_the_ui(write: Write, bag: Any) -> None:
     doc = bag().dags["w"].doc_md
     assert "Loads things" in doc
     assert text.strip() in doc
+
+
+CALLER = """
+workflow: {name}
+tasks:
+  go: {{workflow: {child}}}
+"""
+
+
+def test_a_call_of_a_workflow_that_is_gone_breaks_the_caller_though_its_file_is_unchanged(
+    write: Write, bag: Any
+) -> None:
+    child = write("child.workflow.yaml", GOOD.format(name="child"))
+    write("caller.workflow.yaml", CALLER.format(name="caller", child="child"))
+    assert set(bag().dags["caller"].task_dict) == {"go"}
+    child.unlink()
+    broken = bag().dags["caller"]
+    assert "caller.workflow.yaml:4:" in errors_of(broken)
+    assert "unknown workflow 'child'" in errors_of(broken)
+    child.write_text(GOOD.format(name="child"))
+    assert set(bag().dags["caller"].task_dict) == {"go"}
+
+
+def test_workflows_that_call_each_other_in_a_circle_are_broken_and_no_other(write: Write, bag: Any) -> None:
+    write("a.workflow.yaml", CALLER.format(name="a", child="b"))
+    write("b.workflow.yaml", CALLER.format(name="b", child="a"))
+    write("c.workflow.yaml", CALLER.format(name="c", child="a"))
+    found = bag()
+    assert "in a circle: a → b → a" in errors_of(found.dags["a"])
+    assert "in a circle: b → a → b" in errors_of(found.dags["b"])
+    assert set(found.dags["c"].task_dict) == {"go"}
+
+
+def test_a_broken_workflow_does_not_break_its_callers(write: Write, bag: Any) -> None:
+    write("child.workflow.yaml", "workflow: child\ntasks: {a: {sqll: 1}}\n")
+    write("caller.workflow.yaml", CALLER.format(name="caller", child="child"))
+    assert set(bag().dags["caller"].task_dict) == {"go"}
+
+
+def test_phases_are_task_groups(write: Write, bag: Any) -> None:
+    for name in ("one", "two"):
+        write(f"{name}.workflow.yaml", GOOD.format(name=name))
+    write("all.workflow.yaml", "workflow: all\nphases: [[one], [two, one]]\n")
+    dag = bag().dags["all"]
+    groups = dag.task_group.get_task_group_dict()
+    assert {name: group.label for name, group in groups.items() if name} == {"1-phase": "phase 1", "2-phase": "phase 2"}
+    assert set(groups["2-phase"].children) == {"two", "one-2"}
+    assert dag.task_dict["one-2"].upstream_task_ids == {"one"}
+
+
+def test_every_version_of_a_dag_carries_its_plan(write: Write, bag: Any) -> None:
+    from airflow_workflow_provider.compiler.plan_json import load_plan
+
+    write("one.workflow.yaml", GOOD.format(name="one"))
+    for _ in ("cold", "from the plan cache"):
+        plan = load_plan(bag().dags["one"].task_dict["a"].doc_json)
+        assert (plan.workflow, [task.id for task in plan.tasks]) == ("one", ["a"])

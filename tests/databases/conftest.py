@@ -1,11 +1,10 @@
 """Connections to real databases; a server that does not answer skips its tests with the reason.
 
-Elsewhere: ``TEST_POSTGRES_URI`` and ``TEST_MARIADB_URI``, as Airflow writes connections.
+Where they are: ``scripts.databases``.
 """
 
 from __future__ import annotations
 
-import os
 import sys
 import uuid
 from collections.abc import Iterator
@@ -16,8 +15,7 @@ from typing import Any
 
 import pytest
 
-POSTGRES_URI = os.environ.get("TEST_POSTGRES_URI", "postgres://postgres@127.0.0.1:5432/test")
-MARIADB_URI = os.environ.get("TEST_MARIADB_URI", "mysql://root@127.0.0.1:3306/test")
+from scripts.databases import MARIADB_URI, POSTGRES_URI
 
 
 @dataclass

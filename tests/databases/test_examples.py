@@ -15,8 +15,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from scripts.databases import MARIADB_URI, POSTGRES_URI
 from tests.dag_test_run import FinishedRun, run_folder
-from tests.databases.conftest import MARIADB_URI, POSTGRES_URI
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "dags_example"
 pytestmark = [pytest.mark.usefixtures("airflow_database"), pytest.mark.timeout(300)]

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
+from airflow_workflow_provider.definitions.values import from_json
 from tests.dag_test_run import FinishedRun, run_definition
 from tests.databases.conftest import Database
 from tests.databases.test_binding import HOSTILE
@@ -53,9 +54,9 @@ def test_hostile_variables_arrive_as_data(any_database: Database) -> None:
 
 
 TYPES = {
-    "sqlite": "i BIGINT, n NUMERIC, s TEXT, b BOOLEAN, d DATE, t TIMESTAMP, e TEXT",
-    "postgres": "i BIGINT, n NUMERIC(20,4), s TEXT, b BOOLEAN, d DATE, t TIMESTAMPTZ, e TEXT",
-    "mariadb": "i BIGINT, n DECIMAL(20,4), s TEXT, b BOOLEAN, d DATE, t DATETIME, e TEXT",
+    "sqlite": "i BIGINT, n NUMERIC, s TEXT, b BOOLEAN, d DATE, t TIMESTAMP, e TEXT, j TEXT",
+    "postgres": "i BIGINT, n NUMERIC(20,4), s TEXT, b BOOLEAN, d DATE, t TIMESTAMPTZ, e TEXT, j JSONB",
+    "mariadb": "i BIGINT, n DECIMAL(20,4), s TEXT, b BOOLEAN, d DATE, t DATETIME, e TEXT, j JSON",
 }
 DECLARED = {
     "i": "integer",
@@ -65,6 +66,7 @@ DECLARED = {
     "d": "date",
     "t": "datetime",
     "e": "string",
+    "j": "json",
 }
 
 
@@ -78,6 +80,7 @@ def test_every_type_survives_the_way_through_the_run(any_database: Database) -> 
         "d": "2026-02-28",
         "t": "2026-02-28T23:30:00+05:30",
         "e": None,
+        "j": {"list": [1, 2.5, "3", None, True], "nested": {"quote": "'", "ü": {}}},
     }
     columns = ", ".join(f":{name}" for name in DECLARED)
     finished = run(
@@ -109,8 +112,27 @@ def test_every_type_survives_the_way_through_the_run(any_database: Database) -> 
     assert read["d_"] == {"type": "date", "value": "2026-02-28"}
     assert read["t_"] == {"type": "datetime", "value": "2026-02-28T18:00:00+00:00"}
     assert read["e_"] is None
+    assert from_json(read["j_"]) == given["j"]
     assert float(read["n_"]["value"] if isinstance(read["n_"], dict) else read["n_"]) == 12.5
     assert finished.xcoms["left", "left_over"] == 0
+
+
+def test_a_decimal_keeps_every_digit_on_its_way_from_one_row_to_another(any_database: Database) -> None:
+    if any_database.kind == "sqlite":
+        pytest.skip("SQLite has no decimals")
+    table = any_database.new_table("id INTEGER, n DECIMAL(30,10)")
+    any_database.hook().run(f"INSERT INTO {table} VALUES (1, 12345678901234567890.0123456789)")
+    finished = run(
+        any_database,
+        {
+            "read": {"sql": f"SELECT n FROM {table} WHERE id = 1", "set": "n"},
+            "write": {"sql": f"INSERT INTO {table} VALUES (2, :n)", "depends_on": "read"},
+        },
+        variables={"n": {"type": "number"}},
+    )
+    assert finished.state == "success"
+    assert finished.xcoms["read", "n"] == {"type": "decimal", "value": "12345678901234567890.0123456789"}
+    assert len(any_database.hook().get_records(f"SELECT DISTINCT n FROM {table}")) == 1
 
 
 def test_statements_share_one_transaction(any_database: Database) -> None:

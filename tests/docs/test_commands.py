@@ -3,28 +3,37 @@
 from __future__ import annotations
 
 import difflib
+import io
+import json
 import os
 import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import redirect_stderr, redirect_stdout
 from functools import cache
 from pathlib import Path
 
 import pytest
 
 from airflow_workflow_provider.cli.commands import COMMANDS
+from tests import airflow_cli
 from tests.docs.pages import ALL_BLOCKS, PAGES, ROOT, Block, page_name, sections, workspace
 
-CONSOLES = [block for block in ALL_BLOCKS if block.language == "console"]
+# These talk to an Airflow: tests/system/test_runner.py runs them.
+SYSTEM_PAGES = ("docs/workflow-run.md",)
+CONSOLES = [block for block in ALL_BLOCKS if block.language == "console" and block.page not in SYSTEM_PAGES]
 OUTPUTS = [block for block in ALL_BLOCKS if block.directive == "output of"]
 NAMES = {command.name for command in COMMANDS}
+
+AIRFLOW = "airflow workflows "
+_TIME = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC")
 
 Run = Callable[[str, str], "tuple[str, int]"]
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+def run(tmp_path_factory: pytest.TempPathFactory, airflow_database: None) -> Run:
     """Run a command line in the workspace of a page: what it prints and its exit code."""
     paths = {page_name(path): path for path in PAGES}
     folder = cache(lambda page: workspace(paths[page], tmp_path_factory.mktemp("page")))
@@ -37,7 +46,20 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
         "COLUMNS": "100",
     }
 
+    def run_in_airflow(page: str, line: str) -> tuple[str, int]:
+        """In this process: starting Airflow takes seconds."""
+        output = io.StringIO()
+        store = folder(page) / "workflows.db"
+        with pytest.MonkeyPatch.context() as patch, redirect_stdout(output), redirect_stderr(output):
+            patch.chdir(folder(page))
+            patch.setenv("LOGNAME", "ann")
+            patch.setenv("AIRFLOW_CONN_WORKFLOW_STORE", json.dumps({"conn_type": "sqlite", "host": str(store)}))
+            code = airflow_cli.call(line)
+        return output.getvalue(), code
+
     def run_command(page: str, command: str) -> tuple[str, int]:
+        if command.startswith(AIRFLOW):
+            return run_in_airflow(page, command.removeprefix(AIRFLOW))
         done = subprocess.run(
             command,
             shell=True,  # as the reader types it
@@ -72,7 +94,8 @@ def conversation(block: Block) -> Iterator[tuple[str, list[str]]]:
 
 
 def agrees(shown: list[str], printed: list[str]) -> bool:
-    """Whether they are the same; a line `…` stands for any lines."""
+    """Whether they are the same; a line `…` stands for any lines, and any time for another one."""
+    shown, printed = ([_TIME.sub("<time>", line) for line in lines] for lines in (shown, printed))
     pattern = "".join("(?:.*\n)*?" if line.strip() == "…" else re.escape(line) + "\n" for line in shown)
     return re.fullmatch(pattern, "".join(f"{line}\n" for line in printed)) is not None
 
@@ -114,10 +137,14 @@ def test_every_command_has_a_section_with_its_arguments_and_an_example() -> None
     for command in COMMANDS:
         assert command.name in pages, f"docs/command-line.md has no section '{command.name}'"
         section = pages[command.name]
-        assert f"$ python -m airflow_workflow_provider {command.name}" in section, f"no example of {command.name}"
-        for argument in command.arguments:
-            flag = next((flag for flag in argument.flags if flag.startswith("--")), argument.options.get("metavar"))
-            assert f"`{flag}" in section, f"{command.name}: {flag} is not explained"
+        # What reads Airflow's database is shown with a golden text of its tests, not run here.
+        example = "airflow workflows" if command.needs_airflow else "$ python -m airflow_workflow_provider"
+        for each in command.subcommands or (command,):
+            name = each.name if each is command else f"{command.name} {each.name}"
+            assert f"{example} {name}" in section, f"no example of {name}"
+            for argument in each.arguments:
+                flag = next((flag for flag in argument.flags if flag.startswith("--")), argument.options.get("metavar"))
+                assert f"`{flag}" in section, f"{name}: {flag} is not explained"
 
 
 @pytest.mark.parametrize("block", [block for block in ALL_BLOCKS if block.language in ("sh", "console")], ids=str)

@@ -6,8 +6,10 @@ import ast
 import json
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable
+from configparser import ConfigParser
 from functools import cache
 from pathlib import Path
+from pkgutil import resolve_name
 
 import pytest
 import yaml
@@ -20,7 +22,7 @@ from tests.docs.pages import ALL_BLOCKS, PAGES, ROOT, Block, page_name, workspac
 DEFINITIONS = [block for block in ALL_BLOCKS if (block.file or "").endswith((*WORKFLOW_SUFFIXES, *PACKAGE_SUFFIXES))]
 WORKFLOWS = [block for block in DEFINITIONS if (block.file or "").endswith(WORKFLOW_SUFFIXES)]
 STRUCTURED = [block for block in ALL_BLOCKS if block.language in ("yaml", "json")]
-LANGUAGES = {"console", "json", "mermaid", "python", "sh", "sql", "text", "yaml"}
+LANGUAGES = {"console", "ini", "json", "mermaid", "python", "sh", "sql", "text", "yaml"}
 
 Workspace = Callable[[str], Path]
 
@@ -74,8 +76,24 @@ def test_a_block_names_its_language_and_can_be_read(block: Block) -> None:
         ast.parse(block.text)
     if block.language == "json":
         json.loads(block.text)
+    if block.language == "ini":
+        read_settings(block)
     if block.directive == "skip":
         assert block.subject, f"{block}: say why it is not checked"
+
+
+def read_settings(block: Block) -> None:
+    """Lines of airflow.cfg: settings that exist, bundles whose classes exist and take what they are given."""
+    from airflow.configuration import conf
+
+    found = ConfigParser(interpolation=None)
+    found.read_string(block.text)
+    for section in found.sections():
+        for option in found.options(section):
+            assert conf.has_option(section, option), f"{block}: [{section}] {option}"
+    bundles = found.get("dag_processor", "dag_bundle_config_list", fallback="[]")
+    for bundle in json.loads(bundles):
+        resolve_name(bundle["classpath"])(name=bundle["name"], **bundle["kwargs"])
 
 
 def test_the_loader_of_the_readme_is_that_of_the_examples() -> None:

@@ -16,7 +16,8 @@ from airflow.ti_deps.dep_context import DepContext
 from airflow.utils.state import State, TaskInstanceState
 
 from airflow_workflow_provider.compiler.plan import OperatorWork, Plan, PlannedTask, TriggerRule, Wiring
-from airflow_workflow_provider.operators.decision import DecisionOperator, RunOutcomeOperator
+from airflow_workflow_provider.operators.decision import DecisionOperator
+from airflow_workflow_provider.operators.run_outcome import RunOutcomeOperator
 from tests.scheduling.played_run import start_run
 
 _EMPTY = OperatorWork("airflow.providers.standard.operators.bash.BashOperator", {"bash_command": "true"})
@@ -82,7 +83,7 @@ def drive(
     wirings = dict(plan.wirings())
     gates = {gate.id for gate in plan.gates}
     if plan.outcome:
-        gates |= {plan.outcome.failed.id, plan.outcome.end.id}
+        gates |= {gate.id for gate in plan.outcome.gates}
     states = dict.fromkeys(wirings, "")
     waiting: list[str] = []
     started: list[str] = []
@@ -137,7 +138,11 @@ def _decide(plan: Plan, task: str, states: dict[str, str]) -> str:
         if plan.outcome and task == plan.outcome.outcome:
             tasks = {planned.id: (planned.constraint, planned.edges) for planned in plan.tasks}
             node = SimpleNamespace(
-                tasks=tasks, mode=plan.outcome.mode, decisions=[d.id for d in plan.decisions], log=_SILENT
+                tasks=tasks,
+                mode=plan.outcome.mode,
+                decisions=[d.id for d in plan.decisions],
+                expect=None,
+                log=_SILENT,
             )
             cast("Any", RunOutcomeOperator.execute).__wrapped__(node, context)
             return "success"

@@ -13,6 +13,8 @@ import psutil
 import pytest
 
 from scripts.local_airflow import LocalAirflow
+from tests.installed import site_folder
+from tests.postgres import metadata_database
 
 ROOT = Path(__file__).resolve().parents[2]
 LOADER = '''"""Every *.workflow.yaml beside this file becomes an Airflow DAG."""
@@ -52,13 +54,25 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def airflow(dag_folder: Path, database: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAirflow]:
+def metadata() -> Iterator[str | None]:
+    """Where ``airflow`` keeps its metadata: in PostgreSQL, unless there is none."""
+    with metadata_database() as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def airflow(
+    dag_folder: Path, database: Path, metadata: str | None, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[LocalAirflow]:
     """Scheduler, dag processor, triggerer and API server for the whole session; gone without a trace after it."""
     env = {
         "AIRFLOW_CONN_TEST_DB": f'{{"conn_type": "sqlite", "host": "{database}"}}',
-        "PYTHONPATH": os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]),
+        "PYTHONPATH": os.pathsep.join(
+            [*map(str, (ROOT, *site_folder(tmp_path_factory.mktemp("installed")))), os.environ.get("PYTHONPATH", "")]
+        ),
     }
-    with LocalAirflow(dag_folder, home=tmp_path_factory.mktemp("airflow"), env=env, parse_interval=1) as running:
+    home = tmp_path_factory.mktemp("airflow")
+    with LocalAirflow(dag_folder, home=home, sql_alchemy_conn=metadata, env=env, parse_interval=1) as running:
         print(f"Airflow was up after {running.startup_seconds:.1f} s", file=sys.stderr)
         yield running
         processes = running.process_ids()

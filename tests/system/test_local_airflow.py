@@ -15,7 +15,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from scripts.local_airflow import LocalAirflow, LocalAirflowError, wait_for
+from scripts.airflow_api import LocalAirflowError, wait_for
+from scripts.local_airflow import LocalAirflow
 
 ROOT = Path(__file__).resolve().parents[2]
 Define = Callable[..., str]

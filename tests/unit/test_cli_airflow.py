@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -109,15 +110,25 @@ def test_validates_operators_too(airflow: Airflow, tmp_path: Path) -> None:
 
 
 def test_prints_the_same_as_without_airflow(airflow: Airflow) -> None:
-    done = airflow(
-        "workflows", "simulate", "definitions/campaign.workflow.yaml", "--skip", "find-campaign", "-f", "json"
-    )
+    done = airflow("workflows", "simulate", "definitions/campaign.workflow.yaml", "--skip", "find-campaign", "--json")
     assert done.returncode == 0, done.stderr
     expected = (GOLDEN / "expected" / "simulate_skip.json").read_text(encoding="utf-8")
     assert re.sub(r'"version": "[0-9a-f]{12}"', '"version": "<version>"', done.stdout) == expected
 
 
 def test_exit_codes_reach_the_shell(airflow: Airflow) -> None:
-    done = airflow("workflows", "show", "nowhere")
+    done = airflow("workflows", "show", "nowhere.workflow.yaml")
     assert done.returncode == 2
-    assert done.stderr.splitlines()[-1] == "error: there is no file or folder 'nowhere'"
+    assert done.stderr.splitlines()[-1] == "error: there is no file or folder 'nowhere.workflow.yaml'"
+
+
+def test_publishes_into_the_store_of_its_home_and_shows_what_is_there(airflow: Airflow, tmp_path: Path) -> None:
+    file = tmp_path / "hello.workflow.yaml"
+    file.write_text("workflow: hello\ntasks: {greet: {sql: SELECT 1, connection: shop_db}}\n")
+    done = airflow("workflows", "publish", str(file), "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["versions"][0]["name"] == "hello"
+    state = airflow("workflows", "db", "check", "--json")
+    assert (state.returncode, json.loads(state.stdout)["current"]) == (0, True), state.stderr
+    shown = airflow("workflows", "show", "hello")
+    assert shown.stdout.startswith("hello  version "), shown.stderr

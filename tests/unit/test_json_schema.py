@@ -15,6 +15,7 @@ from airflow_workflow_provider.cli.main import main
 from airflow_workflow_provider.definitions.document import parse
 from airflow_workflow_provider.definitions.json_schema import FOLDER, Kind, json_schema, json_schema_text
 from airflow_workflow_provider.definitions.models import Package, Workflow
+from airflow_workflow_provider.definitions.rules.package_runs import check_run
 from airflow_workflow_provider.definitions.rules.shape import validate
 
 GOLDEN: Final = Path(__file__).parent / "golden"
@@ -229,7 +230,8 @@ def test_agrees_with_the_reader_about_workflows(path: str, value: Any) -> None:
 def test_agrees_with_the_reader_about_packages(path: str, value: Any) -> None:
     data = changed(PACKAGE, path, value)
     model, findings = validate(Package, data)
-    assert (problems("package", data) == []) == (model is not None), findings
+    findings += check_run(model) if model is not None else []
+    assert (problems("package", data) == []) == (findings == []), findings
 
 
 def test_a_workflow_has_tasks_or_phases() -> None:

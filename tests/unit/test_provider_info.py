@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import re
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
@@ -38,18 +39,23 @@ def test_uses_only_keys_that_airflow_knows(schema: dict[str, Any]) -> None:
     assert set(get_provider_info()) - {"versions"} <= set(schema["properties"])
 
 
-def test_every_operator_module_belongs_to_an_integration() -> None:
+def test_every_module_belongs_to_an_integration() -> None:
     info = get_provider_info()
     integrations = {integration["integration-name"] for integration in info["integrations"]}
-    assert {operator["integration-name"] for operator in info["operators"]} <= integrations
+    listed = [*info["operators"], *info["hooks"], *info["triggers"]]
+    assert {item["integration-name"] for item in listed} <= integrations
 
 
 def test_every_name_in_it_can_be_found() -> None:
     info = get_provider_info()
-    modules = [module for operator in info["operators"] for module in operator["python-modules"]]
+    listed = [*info["operators"], *info["hooks"], *info["triggers"]]
+    modules = [module for item in listed for module in item["python-modules"]]
     modules += [path.rpartition(".")[0] for path in info["cli"]]
     for module in modules:
         assert importlib.util.find_spec(module) is not None, module
+    for path in [*info["extra-links"], *(kind["hook-class-name"] for kind in info["connection-types"])]:
+        module, _, name = path.rpartition(".")
+        assert hasattr(importlib.import_module(module), name), path
 
 
 def test_version_is_the_declared_one() -> None:
@@ -57,3 +63,10 @@ def test_version_is_the_declared_one() -> None:
     declared = re.search(r'^version = "(.+)"$', project, re.MULTILINE)
     assert declared is not None
     assert get_provider_info()["versions"] == [declared[1]]
+
+
+def test_airflow_finds_the_plugin() -> None:
+    # Airflow leaves the plugins of provider_info alone unless [core] lazy_discover_providers is off.
+    (entry,) = {entry for entry in entry_points(group="airflow.plugins") if entry.name == "workflow"}
+    assert entry.load().name == "airflow-workflow-provider"
+    assert "plugins" not in get_provider_info()

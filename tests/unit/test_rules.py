@@ -1,5 +1,6 @@
 """Every definition in ``definitions/ok`` is readable, every one in ``definitions/err`` says what is wrong with it.
 
+Those in a folder ``stored`` are read as if they came from the store.
 Expected diagnostics stand beside each file in ``<file>.expected``, one a line, none for an empty file.
 ``UPDATE_EXPECTED=1 pytest tests/unit/test_rules.py`` writes them anew; read the difference before you keep it.
 """
@@ -11,11 +12,29 @@ from pathlib import Path
 
 import pytest
 
-from airflow_workflow_provider.definitions.reader import Reading, read_workflow
+from airflow_workflow_provider.definitions.document import parse, read_text
+from airflow_workflow_provider.definitions.library import Library
+from airflow_workflow_provider.definitions.reader import Reading, read_document, read_workflow
+from airflow_workflow_provider.definitions.trust import DEFAULT_OPERATORS, Trust
 from tests.unit.reading import check_reading
 
 ROOT = Path(__file__).parent / "definitions"
 FILES = sorted(path for path in ROOT.rglob("*.workflow.*") if path.suffix in (".yaml", ".json"))
+
+
+TRUST = Trust(
+    operators=(*DEFAULT_OPERATORS, "airflow.providers.http.operators.http.*"),
+    connections=("shop_*", "aperture_default", "warehouse"),
+    notifiers=("airflow.providers.smtp.notifications.smtp.SmtpNotifier",),
+    secrets=("shop_*",),
+    refused_connections=("shop_store",),
+)
+
+
+def _read(path: Path) -> Reading:
+    if "stored" not in path.parts:
+        return read_workflow(str(path))
+    return read_document(parse(read_text(path), str(path)), Library(path.parent), TRUST)
 
 
 def _lines(reading: Reading, path: Path) -> str:
@@ -25,7 +44,7 @@ def _lines(reading: Reading, path: Path) -> str:
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_diagnostics_are_the_expected_ones(path: Path) -> None:
-    reading = read_workflow(str(path))
+    reading = _read(path)
     lines = _lines(reading, path)
     expected = path.with_name(path.name + ".expected")
     if os.environ.get("UPDATE_EXPECTED"):
@@ -37,7 +56,7 @@ def test_diagnostics_are_the_expected_ones(path: Path) -> None:
 
 @pytest.mark.parametrize("path", FILES[::5], ids=lambda path: str(path.relative_to(ROOT)))
 def test_reading_twice_says_the_same(path: Path) -> None:
-    first, second = read_workflow(str(path)), read_workflow(str(path))
+    first, second = _read(path), _read(path)
     assert first.diagnostics == second.diagnostics
     assert first.definition == second.definition
 

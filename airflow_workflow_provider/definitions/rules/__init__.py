@@ -13,16 +13,23 @@ from typing import Any, Final
 from airflow_workflow_provider.definitions.definition import Definition
 from airflow_workflow_provider.definitions.diagnostics import Finding, Severity
 from airflow_workflow_provider.definitions.models import Package, Workflow
+from airflow_workflow_provider.definitions.package_runs import package_run
 from airflow_workflow_provider.definitions.rules import (
     ambiguous_setter,
     dead_task,
     dependency_cycle,
-    not_supported_yet,
+    expectation,
+    not_allowed,
+    notifier,
+    package_runs,
     package_scope,
     pasted_variable,
+    phases,
     required_variable,
     schedule,
+    secret_variable,
     sql_text,
+    stored_limits,
     template_text,
     unknown_source,
     unknown_variable,
@@ -30,6 +37,7 @@ from airflow_workflow_provider.definitions.rules import (
     variable_value,
 )
 from airflow_workflow_provider.definitions.rules.shape import validate
+from airflow_workflow_provider.definitions.trust import Trust
 
 MAX_FINDINGS: Final = 200
 """Findings of one rule in one file; a generated file with the same mistake everywhere stays readable and fast."""
@@ -37,12 +45,13 @@ MAX_FINDINGS: Final = 200
 Rule = Callable[[Definition], Iterable[Finding]]
 
 RULES: Final[tuple[Rule, ...]] = (
-    not_supported_yet.check,
+    phases.check,
     unknown_source.check,
     dependency_cycle.check,
     dead_task.check,
     variable_name.check,
     variable_value.check,
+    secret_variable.check,
     sql_text.check,
     template_text.check,
     unknown_variable.check,
@@ -51,6 +60,8 @@ RULES: Final[tuple[Rule, ...]] = (
     package_scope.check,
     pasted_variable.check,
     schedule.check,
+    expectation.check,
+    notifier.check,
 )
 
 
@@ -62,6 +73,16 @@ def check_workflow(data: Mapping[str, Any]) -> tuple[Workflow | None, list[Findi
 def check_definition(definition: Definition) -> list[Finding]:
     """What every rule says about a well-shaped definition."""
     return [finding for rule in RULES for finding in limited(rule(definition))]
+
+
+def check_stored_limits(workflow: Workflow) -> list[Finding]:
+    """Why a workflow from the store is too much for Airflow; empty if it is not. Comes before all that takes time."""
+    return list(limited(stored_limits.check(workflow)))
+
+
+def check_stored(definition: Definition, trust: Trust) -> list[Finding]:
+    """What a well-shaped definition from the store does that it may not do."""
+    return list(limited(not_allowed.check(definition, trust)))
 
 
 def limited(findings: Iterable[Finding]) -> Iterator[Finding]:
@@ -78,13 +99,16 @@ def check_package(data: Mapping[str, Any]) -> tuple[Package | None, list[Finding
     """The model of a package document and what the rules for packages say; no model when there is an error."""
     package, findings = validate(Package, data)
     if package is not None:
+        run = package_run(package)
         findings += [
+            *package_runs.check_run(package),
+            *package_runs.check_job(package),
             *variable_name.check_names(package.variables, ("variables",)),
             *variable_value.check_values(package.variables, ("variables",)),
-            *not_supported_yet.check_variables(package.variables, ("variables",)),
-            *template_text.check_arguments(package.run.arguments, ("run", "arguments")),
+            *secret_variable.check_secrets(package.variables, ("variables",)),
+            *template_text.check_arguments(run.written, run.location),
             *package_scope.check_package_references(package),
-            *pasted_variable.check_arguments(package.run.arguments, ("run", "arguments")),
+            *pasted_variable.check_arguments(run.written, run.location),
         ]
     broken = any(finding.severity is Severity.ERROR for finding in findings)
     return (None if broken else package), findings

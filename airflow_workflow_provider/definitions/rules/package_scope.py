@@ -8,6 +8,7 @@ from typing import Final
 from airflow_workflow_provider.definitions.definition import Definition
 from airflow_workflow_provider.definitions.diagnostics import Finding, unknown_name
 from airflow_workflow_provider.definitions.models import Package, PackageTask
+from airflow_workflow_provider.definitions.package_runs import package_run
 from airflow_workflow_provider.definitions.reads import template_reads
 from airflow_workflow_provider.definitions.references import BUILT_INS, template_references
 from airflow_workflow_provider.definitions.values import ValueTypeError, coerce
@@ -24,7 +25,8 @@ def check(definition: Definition) -> Iterator[Finding]:
 
 def check_package_references(package: Package) -> Iterator[Finding]:
     """A package reads only variables that it declares, so that its callers can see what it needs."""
-    for location, variable in template_reads(package.run.arguments, ("run", "arguments")):
+    run = package_run(package)
+    for location, variable in template_reads(run.written, run.location):
         if variable not in package.variables and variable not in BUILT_INS:
             message = unknown_name("variable", variable, {*package.variables, *BUILT_INS})
             yield Finding(location, f"{message}; declare it under 'variables' of the package", RULE)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar, get_args
 
 from pydantic import ValidationError
 
@@ -90,6 +90,8 @@ def _message(details: ErrorDetails, raw: Location, model: type[models.Model]) ->
         return "this is empty; give at least one value"
     if kind == "string_too_long":
         return f"a name has {context['max_length']} characters at most, this one has {len(str(value))}"
+    if kind == "greater_than":
+        return f"expected more than {context['gt']:g}, got {value}"
     if kind == "greater_than_equal":
         return f"expected {context['ge']} or more, got {value}"
     if kind == "less_than_equal":
@@ -145,14 +147,19 @@ def _unknown_key(key: str, raw: Location, model: type[models.Model]) -> str:
 
 
 def _known_keys(parents: Location, model: type[models.Model]) -> list[str]:
-    owner: type[models.Model] = model
+    """Keys of the model that a location leads to."""
+    owner = model
     for part in parents:
         if part in _TASK_MODELS:
             owner = _TASK_MODELS[part]
-    if parents and parents[-1] not in _TASK_MODELS:
-        nested: dict[str, type[models.Model]] = {"defaults": models.Defaults, "run": models.Run}
-        if len(parents) == 1 and parents[0] in nested:
-            owner = nested[str(parents[0])]
-        elif parents[0] == "variables":
-            owner = models.Variable
+        elif part in owner.model_fields:
+            owner = _nested_model(owner.model_fields[str(part)].annotation) or owner
     return [field.alias or name for name, field in owner.model_fields.items()]
+
+
+def _nested_model(annotation: Any) -> type[models.Model] | None:
+    """The model inside of a field's type, in a list, a mapping or an optional one as well."""
+    if isinstance(annotation, type) and issubclass(annotation, models.Model):
+        return annotation
+    nested = map(_nested_model, get_args(annotation))
+    return next((each for each in nested if each is not None), None)

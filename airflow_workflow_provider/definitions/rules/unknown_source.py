@@ -15,7 +15,7 @@ def check(definition: Definition) -> Iterator[Finding]:
     """Look up the source of every edge."""
     if not definition.tasks and "phases" not in definition.workflow.model_fields_set:
         location: Location = ("tasks",) if definition.workflow.tasks is not None else ()
-        yield Finding(location, "a workflow needs at least one task; add it under 'tasks'", RULE)
+        yield Finding(location, "a workflow needs at least one task; add it under 'tasks', or use 'phases'", RULE)
     for name, task in definition.tasks.items():
         for source in task.depends_on:
             location = ("tasks", name, "depends_on", source)

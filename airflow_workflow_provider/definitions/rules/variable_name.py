@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from airflow_workflow_provider.definitions.definition import Definition
+from airflow_workflow_provider.definitions.definition import Definition, set_by
 from airflow_workflow_provider.definitions.diagnostics import Finding, Location
-from airflow_workflow_provider.definitions.models import SqlTask
 from airflow_workflow_provider.definitions.references import BUILT_INS
 
 RULE: Final = "variable_name"
@@ -18,8 +17,7 @@ def check(definition: Definition) -> Iterator[Finding]:
     yield from check_names(definition.workflow.variables, ("variables",))
     for name, task in definition.tasks.items():
         yield from check_names(task.variables, ("tasks", name, "variables"))
-        if isinstance(task, SqlTask) and task.set_:
-            yield from check_names(task.set_, ("tasks", name, "set"))
+        yield from check_names(set_by(task), ("tasks", name, "set"))
 
 
 def check_names(names: Iterable[str], location: Location) -> Iterator[Finding]:

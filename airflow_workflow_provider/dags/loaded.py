@@ -1,0 +1,94 @@
+"""What came of one definition, wherever it was read: a DAG, or the errors for which there is none."""
+
+from __future__ import annotations
+
+import gc
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from airflow_workflow_provider.compiler.plan import Plan
+from airflow_workflow_provider.dags.builder import BuildError, build_dag
+from airflow_workflow_provider.definitions.diagnostics import Diagnostic, Finding
+
+if TYPE_CHECKING:
+    from airflow.sdk import DAG
+
+    from airflow_workflow_provider.definitions.document import Document
+    from airflow_workflow_provider.definitions.reader import Reading
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a definition comes from: what messages call it, the name that it bears there, and how it is read."""
+
+    file: str
+    stem: str
+    parse: Callable[[], Document]
+    read: Callable[[], Reading]
+
+    def broken(self, name: str, diagnostics: tuple[Diagnostic, ...]) -> LoadedWorkflow:
+        """A definition of which there is no DAG."""
+        return LoadedWorkflow(self, name, None, diagnostics=diagnostics)
+
+
+@dataclass(frozen=True)
+class LoadedWorkflow:
+    """A DAG or, without one, errors."""
+
+    origin: Origin
+    name: str
+    dag: DAG | None
+    plan: Plan | None = None
+    diagnostics: tuple[Diagnostic, ...] = ()
+
+
+def built(
+    origin: Origin, plan: Plan, plan_json: str, warnings: tuple[Diagnostic, ...], doc_md: Callable[[], str] | None
+) -> LoadedWorkflow:
+    """The DAG of a plan. ``doc_md`` is ``None`` in a worker, which needs nothing that tells of the DAG."""
+    try:
+        dag = (
+            build_dag(plan, for_worker=True)
+            if doc_md is None
+            else build_dag(plan, doc_md=doc_md(), plan_json=plan_json)
+        )
+    except BuildError as error:
+        return origin.broken(plan.workflow, (_diagnostic(origin, error), *warnings))
+    except Exception as error:
+        log.exception("%s cannot be built", origin.file)
+        unexpected = Diagnostic(origin.file, 1, 1, "", f"Airflow refuses this workflow: {error}", "airflow")
+        return origin.broken(plan.workflow, (unexpected, *warnings))
+    return LoadedWorkflow(origin, plan.workflow, dag, plan, warnings)
+
+
+@contextmanager
+def collector_paused() -> Iterator[None]:
+    """Do not look for garbage while DAGs are built: nearly all that is made stays, and is looked at again and again."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
+def fenced(text: str, language: str) -> str:
+    """A text as a block of code in Markdown."""
+    fence = "```" if "```" not in text else "~~~~"
+    return f"{fence}{language}\n{text}\n{fence}\n"
+
+
+def _diagnostic(origin: Origin, error: BuildError) -> Diagnostic:
+    from airflow_workflow_provider.definitions.document import DocumentError
+
+    finding = Finding(error.location, error.message, "operator", on_key=False)
+    try:
+        return origin.parse().diagnostic(finding)
+    except DocumentError:  # changed between two looks: the next one tells
+        return Diagnostic(origin.file, 1, 1, "", error.message, "operator")

@@ -1,0 +1,1 @@
+"""What happened in a run and why, from its plan and what Airflow has recorded of it."""

@@ -1,0 +1,1 @@
+"""Listeners: what this package does when Airflow tells of a run's state."""

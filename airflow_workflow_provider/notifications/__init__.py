@@ -1,0 +1,1 @@
+"""Who is told of a run: notifiers at its end, and while it is late."""

@@ -1,0 +1,72 @@
+"""Secrets of a running task: read from an Airflow Variable, and kept out of everything that the task writes."""
+
+from __future__ import annotations
+
+import logging
+from functools import cache
+from typing import Any, Final
+
+import structlog
+from airflow.configuration import conf
+from airflow.sdk import Variable
+from airflow.sdk.log import mask_logs, mask_secret
+
+from airflow_workflow_provider.exceptions import VariableError
+
+
+def read_secret(key: str) -> str:
+    """The text of an Airflow Variable (or of its entry in a secrets backend), masked in logs from now on.
+
+    ``VariableError`` if there is none, or if it is too short for Airflow's masker.
+    """
+    value = Variable.get(key, default=None)
+    if value is None:
+        raise VariableError(f"there is no Airflow Variable '{key}', which holds a secret; add it, or mend 'from'")
+    text = str(value)
+    shortest = conf.getint("logging", "min_length_masked_secret", fallback=5)
+    if len(text) < shortest:
+        raise VariableError(
+            f"the secret in the Airflow Variable '{key}' is shorter than {shortest} characters; Airflow does not keep "
+            "one that short out of logs"
+        )
+    _mask_what_leaves_this_process()
+    mask_secret(text)
+    _read.add(text)
+    return text
+
+
+_read: Final[set[str]] = set()
+"""The secrets that this process, which runs one task, has read."""
+
+
+def without_secrets(value: Any) -> Any:
+    """A result without the secrets that this process has read, as Airflow keeps it in an XCom."""
+    if not _read:
+        return value
+    if isinstance(value, str):
+        for secret in _read:
+            value = value.replace(secret, "***")
+        return value
+    if isinstance(value, dict):
+        return {key: without_secrets(item) for key, item in value.items()}
+    return type(value)(map(without_secrets, value)) if type(value) in (list, tuple, set) else value
+
+
+def holds_secret(value: Any) -> bool:
+    """Whether a value has one of those secrets in it."""
+    return bool(without_secrets(value) != value)
+
+
+@cache
+def _mask_what_leaves_this_process() -> None:
+    """Mask log lines here already.
+
+    Airflow masks those of a task in its supervisor, where it writes the task's log. LocalExecutor copies them to the
+    scheduler's output as well, unmasked (seen in 3.3.2).
+    """
+    processors = structlog.get_config()["processors"]
+    processors.insert(len(processors) - 1, mask_logs)
+    for handler in logging.getLogger().handlers:
+        formatter = handler.formatter
+        if isinstance(formatter, structlog.stdlib.ProcessorFormatter):
+            formatter.processors = (*formatter.processors[:-1], mask_logs, formatter.processors[-1])

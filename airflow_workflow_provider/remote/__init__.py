@@ -1,0 +1,1 @@
+"""The systems that workflows call: their APIs as requests and answers, without Airflow."""

@@ -1,0 +1,1 @@
+"""``workflow-run``: start workflows from any scheduler and wait for them, without Airflow's code."""

@@ -1,0 +1,1 @@
+"""Timetables: when Airflow starts the runs of a workflow."""

@@ -1,0 +1,2 @@
+DELETE FROM staging;
+INSERT INTO staging SELECT * FROM orders WHERE region = :region;
