@@ -79,11 +79,28 @@ def airflow(
     assert [pid for pid in processes if psutil.pid_exists(pid)] == []
 
 
+@pytest.fixture(scope="session")
+def names(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that all processes of the session share: a folder for each name of a DAG, with its test files."""
+    own = tmp_path_factory.getbasetemp()
+    folder = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "names"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
 @pytest.fixture
-def define(airflow: LocalAirflow, dag_folder: Path) -> Define:
-    """Writes a workflow definition (all but its first line) and waits for its DAG as defined; returns the dag_id."""
+def define(airflow: LocalAirflow, dag_folder: Path, names: Path, request: pytest.FixtureRequest) -> Define:
+    """Writes a workflow definition (all but its first line) and waits for its DAG as defined; returns the dag_id.
+
+    A name belongs to one test file. Two of them may or may not share an Airflow, so the one that comes second fails
+    always, not only when it happens to find the runs of the other.
+    """
 
     def write(name: str, text: str, files: Mapping[str, str] | None = None) -> str:
+        (names / name).mkdir(exist_ok=True)
+        (names / name / request.path.name).touch()
+        owners = sorted(file.name for file in (names / name).iterdir())
+        assert owners == [request.path.name], f"a DAG {name!r} in {' and '.join(owners)}: take another name for one"
         for file, content in (files or {}).items():
             (dag_folder / file).parent.mkdir(parents=True, exist_ok=True)
             (dag_folder / file).write_text(content)

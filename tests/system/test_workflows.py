@@ -177,7 +177,7 @@ run:
 
 
 def test_values_keep_their_type_from_sql_to_packages(airflow: LocalAirflow, define: Define, database: Path) -> None:
-    dag = define("typed", VARIABLES, {"tell.package.yaml": TELL})
+    dag = define("tells_types", VARIABLES, {"tell.package.yaml": TELL})
     run = airflow.trigger(dag, {"limit": 41})
     assert airflow.wait_for_run(dag, run) == "success"
     values = {x.key: x.value for x in airflow.xcoms(dag, run) if x.task_id == "ask"}
@@ -197,7 +197,7 @@ def test_values_keep_their_type_from_sql_to_packages(airflow: LocalAirflow, defi
 
 
 def test_a_value_that_a_variable_cannot_hold_is_refused_before_the_run(airflow: LocalAirflow, define: Define) -> None:
-    dag = define("typed", VARIABLES, {"tell.package.yaml": TELL})
+    dag = define("tells_types", VARIABLES, {"tell.package.yaml": TELL})
     with pytest.raises(LocalAirflowError, match=r"400.*limit: 'many' is not of type 'integer'"):
         airflow.trigger(dag, {"limit": "many"})
 
