@@ -21,6 +21,7 @@ CONFLICT: Final = 409
 RUN_ENDED: Final = ("success", "failed")
 # Each look costs the API server a few hundredths of a second of CPU, which the tasks could use.
 RUN_POLL_SECONDS: Final = 0.5
+DEADLINE_SECONDS: Final = 240.0  # far more than anything takes, on a machine with much else to do
 
 
 class LocalAirflowError(Exception):
@@ -86,7 +87,7 @@ class AirflowApi:
         """Every DAG that the dag processor has found and that is still there."""
         return [dag["dag_id"] for dag in self._list("/api/v2/dags", "dags", exclude_stale=True)]
 
-    def wait_for_dag(self, dag_id: str, deadline: float = 60.0) -> None:
+    def wait_for_dag(self, dag_id: str, deadline: float = DEADLINE_SECONDS) -> None:
         """Return when a DAG is there; an error tells which files did not import."""
         try:
             wait_for(lambda: dag_id in self.dag_ids(), f"the DAG {dag_id}", deadline)
@@ -94,7 +95,7 @@ class AirflowApi:
             problems = "\n".join(f"{item.filename}: {item.stack_trace}" for item in self.import_errors())
             raise LocalAirflowError(f"{error}; import errors: {problems or 'none'}") from None
 
-    def wait_for_change(self, dag_id: str, deadline: float = 60.0) -> None:
+    def wait_for_change(self, dag_id: str, deadline: float = DEADLINE_SECONDS) -> None:
         """Return when a file that was changed before this call has been parsed: a DAG that is there is the new one."""
         seen: list[str] = []
 
@@ -164,7 +165,7 @@ class AirflowApi:
         self,
         dag_id: str,
         run_id: str,
-        deadline: float = 120.0,
+        deadline: float = DEADLINE_SECONDS,
         progress: Callable[[Sequence[TaskInstance]], None] | None = None,
     ) -> str:
         """The state in which a run ended; ``progress`` gets the tasks at every look."""
@@ -319,7 +320,9 @@ def iso_time(text: str) -> datetime:
     return datetime.fromisoformat(text.replace("Z", "+00:00"))
 
 
-def wait_for(look: Callable[[], T | None], what: str, deadline: float, every: float = POLL_SECONDS) -> T:
+def wait_for(
+    look: Callable[[], T | None], what: str, deadline: float = DEADLINE_SECONDS, every: float = POLL_SECONDS
+) -> T:
     """Look until there is something to see (a true value) and return it."""
     end = time.monotonic() + deadline
     while not (seen := look()):

@@ -15,7 +15,7 @@ import httpx
 @contextmanager
 def cutting_proxy(server: str, cut: Callable[[str, str, Callable[[], object]], bool]) -> Iterator[str]:
     """The address of the proxy. ``cut`` gets method, body and what hands the request on; true: the answer is lost."""
-    client = httpx.Client(base_url=server, trust_env=False, timeout=60)
+    client = httpx.Client(base_url=server, trust_env=False, timeout=120)
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"

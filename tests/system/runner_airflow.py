@@ -145,7 +145,7 @@ class ApiServer:
             except httpx.HTTPError:
                 return False
 
-        wait_for(answers, "the API server", 120)
+        wait_for(answers, "the API server")
 
     def kill(self) -> None:
         """End it and all that it has started, at once."""

@@ -103,7 +103,7 @@ class StoreAirflow:
             known = name in self.airflow.dag_ids()
             return known and self.airflow.dag_details(name)["bundle_version"] == str(release)
 
-        wait_for(is_there, f"release {release} of {name}", 90)
+        wait_for(is_there, f"release {release} of {name}")
 
     def log(self, run_id: str) -> list[tuple[str, str, str]]:
         """Task, what it said and ``:workflow_version``, in the order of the rows that a run wrote."""

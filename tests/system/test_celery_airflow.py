@@ -70,13 +70,13 @@ def test_nothing_outlives_the_process_that_started_it(servers: None, tmp_path: P
             assert starter.stdout is not None
             processes, services = json.loads(starter.stdout.readline())
             sleeper = tmp_path / "sleeper.pid"
-            wait_for(lambda: sleeper.exists() and sleeper.read_text().strip(), "the task to run", 60)
+            wait_for(lambda: sleeper.exists() and sleeper.read_text().strip(), "the task to run")
             processes.append(int(sleeper.read_text()))
             assert airflow_services.remaining_databases(services) == 1
         finally:
             starter.send_signal(signal.SIGKILL)  # it has no chance to stop or remove anything itself
 
-    wait_for(lambda: not any(map(psutil.pid_exists, processes)), "every process to end", 30)
+    wait_for(lambda: not any(map(psutil.pid_exists, processes)), "every process to end")
     assert airflow_services.remaining_keys(services) == []
     assert airflow_services.remaining_databases(services) == 0
 
@@ -122,7 +122,7 @@ def test_workers_share_the_common_queue(airflow: CeleryAirflow) -> None:
 
 def test_a_killed_worker_comes_back(airflow: CeleryAirflow) -> None:
     airflow.kill("east")
-    wait_for(lambda: airflow.answering_workers() == {"east", "west"}, "the worker to be back", 60)
+    wait_for(lambda: airflow.answering_workers() == {"east", "west"}, "the worker to be back")
 
     run_id = airflow.trigger("each")
     assert airflow.wait_for_run("each", run_id) == "success"

@@ -63,7 +63,7 @@ class Letters:
             found = self.of(run_id)
             return found if len(found) >= len(events) else None
 
-        found = wait_for(arrived, f"{events} about {run_id}", 60)
+        found = wait_for(arrived, f"{events} about {run_id}")
         assert sorted(letter["event"] for letter in found) == sorted(events)
         return {letter["event"]: letter for letter in found}
 
@@ -210,7 +210,7 @@ def test_a_late_run_is_told_while_it_is_still_going_and_once(
 ) -> None:
     dag = define("late", late(letters, door.wait))
     run = airflow.trigger(dag)
-    told = wait_for(lambda: found if len(found := letters.of(run)) == 2 else None, "two notifiers to be told", 60)
+    told = wait_for(lambda: found if len(found := letters.of(run)) == 2 else None, "two notifiers to be told")
     assert airflow.run(dag, run).state == "running"
     assert [letter.get("async", False) for letter in told] == [False, True]
     for letter in told:
@@ -223,7 +223,7 @@ def test_a_late_run_is_told_while_it_is_still_going_and_once(
     door.open()
     assert airflow.wait_for_run(dag, run) == "failed"
     assert reason(airflow, dag, run).endswith(", more than the expected 4s")
-    wait_for(lambda: callbacks(airflow, dag) == [("success", "told 2 of 3 notifiers")] or None, "the callback", 30)
+    wait_for(lambda: callbacks(airflow, dag) == [("success", "told 2 of 3 notifiers")] or None, "the callback")
     assert len(letters.of(run)) == 2
 
 
@@ -238,8 +238,8 @@ def test_nobody_is_told_of_runs_that_ended_in_time_or_waited_in_the_queue(
     assert deadlines(airflow, dag, quick) == []
     door.shut()
     slow, queued = airflow.trigger(dag), airflow.trigger(dag)
-    wait_for(lambda: len(letters.of(slow)) == 2 or None, "the slow run to be late", 60)
-    wait_for(lambda: deadlines(airflow, dag, queued)[0]["missed"] or None, "the deadline of the queued run", 30)
+    wait_for(lambda: len(letters.of(slow)) == 2 or None, "the slow run to be late")
+    wait_for(lambda: deadlines(airflow, dag, queued)[0]["missed"] or None, "the deadline of the queued run")
     assert airflow.run(dag, queued).state == "queued"
     door.open()
     assert airflow.wait_for_run(dag, queued) == "success"
@@ -250,7 +250,6 @@ def test_nobody_is_told_of_runs_that_ended_in_time_or_waited_in_the_queue(
             or None
         ),
         "the callbacks of the two missed deadlines",
-        60,
     )
     assert (letters.of(quick), letters.of(queued)) == ([], [])
 
@@ -344,7 +343,7 @@ tasks: {{a: {bash("exit 1")}}}
     )
     run = airflow.trigger(dag)
     assert airflow.wait_for_run(dag, run) == "failed"
-    message = wait_for(lambda: mailbox.messages, "the mail", 60)[0]
+    message = wait_for(lambda: mailbox.messages, "the mail")[0]
     assert (message["to"], message["subject"]) == ("ops@example.com", "mails: failed")
     html = "".join(part.get_payload(decode=True).decode() for part in message.walk() if not part.is_multipart())
     assert "mails: failed: &#39;a&#39;" in html

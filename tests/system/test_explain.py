@@ -163,11 +163,11 @@ def test_a_person_who_stops_a_task_or_a_run_is_the_reason(
     waits = f"{{operator: {BASH}, arguments: {{bash_command: sleep 300}}}}"
     dag = define("interrupted", f"tasks:\n  a: {waits}\n  b: {waits}\n  c: {{{waits[1:-1]}, depends_on: [a, b]}}\n")
     run_id = airflow.trigger(dag)
-    wait_for(lambda: list(airflow.task_states(dag, run_id).values()).count("running") == 2, "both tasks", 60)
+    wait_for(lambda: list(airflow.task_states(dag, run_id).values()).count("running") == 2, "both tasks")
     path = f"/api/v2/dags/{dag}/dagRuns/{quote(run_id, safe='')}"
     airflow._call("PATCH", f"{path}/taskInstances/a", json={"new_state": "success"})
     airflow._call("PATCH", path, json={"state": "failed"})
-    wait_for(lambda: airflow.task_states(dag, run_id)["b"] == "failed", "the end of b", 60)
+    wait_for(lambda: airflow.task_states(dag, run_id)["b"] == "failed", "the end of b")
     explained = json.loads(program("explain", f"{dag}/{run_id}", "--json"))
     assert explained["reason"].startswith("a person set the run's state to failed")
     reasons = {each["task"]: each["reason"] for each in explained["tasks"]}
@@ -232,7 +232,7 @@ def door(program: AirflowProgram) -> Iterator[Door]:
             except httpx.TransportError:
                 return False
 
-        wait_for(answers, "the API server", 120)
+        wait_for(answers, "the API server")
         yield Door(url)
     finally:
         below = psutil.Process(server.pid).children(recursive=True) if server.poll() is None else []
@@ -316,7 +316,7 @@ def test_the_page_of_a_run_that_goes_on_renews_itself(
     dag = define("goes_on", f"tasks:\n  a: {waits}\n")
     run = Run(dag, airflow.trigger(dag))
     try:
-        wait_for(lambda: airflow.task_states(dag, run.id).get("a") == "running", "the task", 60)
+        wait_for(lambda: airflow.task_states(dag, run.id).get("a") == "running", "the task")
         with door.log_in("reader") as client:
             page = _Page(client.get(path_of(run)).text)
         assert {"http-equiv": "refresh", "content": "10"} in [attributes for _, attributes in page.elements]

@@ -110,9 +110,9 @@ def test_nothing_outlives_the_process_that_started_it(tmp_path: Path) -> None:
             assert starter.stdout is not None
             processes = [int(word) for word in starter.stdout.readline().split()[1:]]
             assert len(processes) > 4
-            wait_for(lambda: sleeper.exists() and sleeper.read_text().strip(), "the task to run", 60)
+            wait_for(lambda: sleeper.exists() and sleeper.read_text().strip(), "the task to run")
             processes.append(int(sleeper.read_text()))
         finally:
             starter.send_signal(signal.SIGKILL)  # it has no chance to stop anything itself
 
-    wait_for(lambda: not any(map(psutil.pid_exists, processes)), "every process to end", 30)
+    wait_for(lambda: not any(map(psutil.pid_exists, processes)), "every process to end")

@@ -37,7 +37,7 @@ def test_each_phase_runs_side_by_side_after_the_one_before_it(airflow: LocalAirf
     steps(airflow, define)
     dag = define("in_phases", f"phases: {PHASES}\n".replace("'", ""))
     run = airflow.trigger(dag)
-    assert airflow.wait_for_run(dag, run, deadline=240) == "success"
+    assert airflow.wait_for_run(dag, run) == "success"
     work = {name: work_of(airflow, name) for phase in PHASES for name in phase}
     assert {task.state for task in work.values()} == {"success"}
     for before, after in pairwise(PHASES):
@@ -50,7 +50,7 @@ def test_a_phase_that_fails_is_the_last(airflow: LocalAirflow, define: Define) -
     steps(airflow, define, fails="step_3")
     dag = define("in_phases_until_one_fails", f"phases: {PHASES}\n".replace("'", ""))
     run = airflow.trigger(dag)
-    assert airflow.wait_for_run(dag, run, deadline=240) == "failed"
+    assert airflow.wait_for_run(dag, run) == "failed"
     states = airflow.task_states(dag, run)
     assert {name: states[name] for name in ("step_1", "step_2", "step_3", "step_4")} == {
         "step_1": "success",

@@ -54,7 +54,7 @@ class World:
         """A run of today to its end; its state and id."""
         today = datetime.now(timezone.utc).replace(microsecond=0)
         run = self.airflow.trigger(workflow, {"region": region} if region else {}, logical_date=today)
-        return self.airflow.wait_for_run(workflow, run, 180), run
+        return self.airflow.wait_for_run(workflow, run), run
 
     def ask(self, sql: str, *values: object) -> list[tuple[object, ...]]:
         """Rows of the campaign database."""

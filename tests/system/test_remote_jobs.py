@@ -133,7 +133,7 @@ def test_a_crash_of_everything_neither_repeats_nor_loses_nor_stops_a_job(tmp_pat
             for remote in (package, workflow):
                 remote.finish(0)
                 remote.finish(1)
-            assert [airflow.wait_for_run(dag, run, 150) for dag, run in runs] == ["success"] * 4
+            assert [airflow.wait_for_run(dag, run) for dag, run in runs] == ["success"] * 4
         finally:
             airflow.stop()
     assert (package.starts(), workflow.starts()) == (2, 2)

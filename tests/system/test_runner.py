@@ -258,9 +258,9 @@ def test_a_timeout_leaves_the_run(airflow: LocalAirflow, door: Path) -> None:
 def test_an_interrupt_ends_it_and_stops_the_runs_if_told_to(airflow: LocalAirflow, door: Path, cancels: bool) -> None:
     known = run_ids(airflow, "rebuild_index")
     with start(airflow, "--phase", "rebuild_index", *(["--cancel-on-interrupt"] if cancels else [])) as program:
-        run_id = wait_for(lambda: one_running(airflow, "rebuild_index", known), "the run", 60)
+        run_id = wait_for(lambda: one_running(airflow, "rebuild_index", known), "the run")
         os.kill(program.pid, signal.SIGINT)
-        out, err = program.communicate(timeout=60)
+        out, err = program.communicate(timeout=120)
 
     assert program.returncode == 130, out + err
     assert "Traceback" not in err
@@ -278,7 +278,7 @@ def test_a_restart_of_the_api_server_with_another_secret_does_not_matter(
         server.wait()
         with start(airflow, "--phase", "rebuild_index", "--phase", "wf1", url=server.url) as program:
             assert program.stdout is not None
-            run_id = wait_for(lambda: one_running(airflow, "rebuild_index", known), "the run", 60)
+            run_id = wait_for(lambda: one_running(airflow, "rebuild_index", known), "the run")
             server.kill()
             told = ""
             while "no contact" not in told:
@@ -302,9 +302,9 @@ def test_lost_contact_leaves_the_run_and_says_where_it_is(airflow: LocalAirflow,
         server.start(secrets.token_hex(32))
         server.wait()
         with start(airflow, "--phase", "rebuild_index", "--lost-contact-after", "3s", url=server.url) as program:
-            run_id = wait_for(lambda: one_running(airflow, "rebuild_index", known), "the run", 60)
+            run_id = wait_for(lambda: one_running(airflow, "rebuild_index", known), "the run")
             server.kill()
-            out, err = program.communicate(timeout=60)
+            out, err = program.communicate(timeout=120)
     finally:
         server.kill()
 
@@ -367,7 +367,7 @@ def test_a_file_that_no_longer_imports_makes_its_workflow_not_ready(airflow: Loc
     airflow.set_paused("torn", paused=False)
     try:
         file.write_text(f"{text}\nraise ValueError('torn')\n")
-        wait_for(lambda: airflow.dag_details("torn")["has_import_errors"] or None, "the import error", 60)
+        wait_for(lambda: airflow.dag_details("torn")["has_import_errors"] or None, "the import error")
 
         done = run(airflow, "--phase", "torn")
     finally:

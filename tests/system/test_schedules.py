@@ -44,7 +44,7 @@ def ended(airflow: LocalAirflow, dag: str, count: int) -> Mapping[str, DagRun]:
         runs = {run.run_id: run for run in airflow.runs(dag)}
         return runs if len(runs) == count and {run.state for run in runs.values()} == {"success"} else None
 
-    return wait_for(look, f"{count} successful runs of {dag}", 180)
+    return wait_for(look, f"{count} successful runs of {dag}")
 
 
 def test_catchup_backfill_and_manual_runs(airflow: LocalAirflow, define: Define, database: Path) -> None:
@@ -76,7 +76,7 @@ def test_catchup_backfill_and_manual_runs(airflow: LocalAirflow, define: Define,
 
     # A backfill of that window and a day more starts these runs again and makes the two of that day.
     airflow.backfill(dag, tick - 2 * DAY, tick, again=True)
-    wait_for(lambda: all(len(lines(database, run)) == 2 for run in caught_up) or None, "the runs started again", 180)
+    wait_for(lambda: all(len(lines(database, run)) == 2 for run in caught_up) or None, "the runs started again")
     runs = ended(airflow, dag, 6)
     for run_id, (note, values_then) in caught_up.items():
         assert clock(lines(database, run_id)) == values_then * 2

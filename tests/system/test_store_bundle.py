@@ -95,17 +95,17 @@ def lines(database: Path, run_id: str) -> list[str]:
 
 def dag_versions(airflow: LocalAirflow, dag_id: str) -> list[tuple[int, str]]:
     """Number and bundle version of every version that Airflow keeps of a DAG."""
-    with closing(sqlite3.connect(airflow.home / "airflow.db", timeout=60)) as connection:
+    with closing(sqlite3.connect(airflow.home / "airflow.db", timeout=120)) as connection:
         query = "SELECT version_number, bundle_version FROM dag_version WHERE dag_id = ? ORDER BY version_number"
         return list(connection.execute(query, [dag_id]))
 
 
 def wait_for_source(airflow: LocalAirflow, dag_id: str, text: str) -> None:
-    wait_for(lambda: text in airflow.dag_source(dag_id), f"the code of {dag_id} with {text}", 60)
+    wait_for(lambda: text in airflow.dag_source(dag_id), f"the code of {dag_id} with {text}")
 
 
 def wait_for_text(airflow: LocalAirflow, component: str, text: str) -> None:
-    wait_for(lambda: text in airflow.component_log(component), f"'{text}' in the log of the {component}", 60)
+    wait_for(lambda: text in airflow.component_log(component), f"'{text}' in the log of the {component}")
 
 
 def test_what_is_published_is_there_with_its_text_its_author_and_its_message(
@@ -129,7 +129,7 @@ def test_a_run_keeps_its_version_beside_a_new_one_that_is_rolled_back(
     stored_airflow.wait_for_dag("long")
     stored_airflow.wait_for_dag("bystander")
     old = stored_airflow.trigger("long")
-    wait_for(lambda: lines(database, old), "the first task", 60)
+    wait_for(lambda: lines(database, old), "the first task")
 
     put(writes("long", "two"), message="other SQL")
     wait_for_source(stored_airflow, "long", "first two")
@@ -141,7 +141,7 @@ def test_a_run_keeps_its_version_beside_a_new_one_that_is_rolled_back(
     activate(store, Kind.WORKFLOW, "long", 1, ANN, "back", RULES)
     wait_for_source(stored_airflow, "long", "first one")
     back = stored_airflow.trigger("long")
-    wait_for(lambda: lines(database, back), "the first task of the run after the roll back", 60)
+    wait_for(lambda: lines(database, back), "the first task of the run after the roll back")
     gate.touch()
     assert stored_airflow.wait_for_run("long", old) == "success"
     assert lines(database, old) == ["first one 1", "last one 1"]
@@ -159,7 +159,7 @@ def test_a_removed_task_still_runs_in_the_run_that_began_with_it(
     put(writes("shrinking", "one", f"while [ ! -e {gate} ]; do sleep 0.2; done"))
     stored_airflow.wait_for_dag("shrinking")
     old = stored_airflow.trigger("shrinking")
-    wait_for(lambda: lines(database, old), "the first task", 60)
+    wait_for(lambda: lines(database, old), "the first task")
     put(f"workflow: shrinking\n{DB}tasks:\n  only: {{sql: SELECT 1}}\n")
     wait_for_source(stored_airflow, "shrinking", "SELECT 1")
     gate.touch()
@@ -200,5 +200,5 @@ def test_what_may_not_run_any_more_says_so_and_hides_no_other(
     assert "forbidden/1.workflow.yaml:" in details["doc_md"]
     assert stored_airflow.import_errors() == []
     archive(store, Kind.WORKFLOW, ["forbidden"], ANN, "", RULES)
-    wait_for(lambda: "forbidden" not in stored_airflow.dag_ids(), "the archived DAG to go", 60)
+    wait_for(lambda: "forbidden" not in stored_airflow.dag_ids(), "the archived DAG to go")
     assert "allowed" in stored_airflow.dag_ids()

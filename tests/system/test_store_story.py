@@ -75,7 +75,7 @@ def test_a_run_keeps_its_version_while_others_come_and_go(story: StoreAirflow) -
     first = int(airflow.dag_details("patient")["bundle_version"])
     with story.closed_gate():
         long_run = airflow.trigger("patient", {"gate": "closed"})
-        wait_for(lambda: airflow.task_states("patient", long_run)["east_wait"] == "running", "the task to wait", 60)
+        wait_for(lambda: airflow.task_states("patient", long_run)["east_wait"] == "running", "the task to wait")
 
         second = story.publish(patient(story, "two"), "better")
         run = story.run("patient")
@@ -166,7 +166,7 @@ def test_what_is_on_disk_goes_on_without_the_store(story: StoreAirflow) -> None:
     story.to_store_of_workers.cut()
     try:
         warning = f"release {release}, which is on disk, stays in use"
-        wait_for(lambda: warning in airflow.component_log("dag-processor"), "the warning", 60)
+        wait_for(lambda: warning in airflow.component_log("dag-processor"), "the warning")
         assert story.said(story.run("patient")) == ["on disk"] * 3
         with story.command("publish", *story.write(short("west", "refused"))) as refused:
             problems = refused.communicate()[1]

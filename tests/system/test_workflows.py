@@ -61,7 +61,7 @@ tasks:
 """,
     )
     run = airflow.trigger(dag)
-    wait_for(lambda: state(airflow, dag, run, "d") == "success" or None, "d", 60)
+    wait_for(lambda: state(airflow, dag, run, "d") == "success" or None, "d")
     assert state(airflow, dag, run, "b") == "running"
     door.open()
     assert airflow.wait_for_run(dag, run) == "success"
@@ -209,14 +209,13 @@ def test_a_definition_that_breaks_stays_visible_and_disturbs_no_other(
     dag = define("breaks", good)
     other = define("other", f"\ntasks:\n  a: {bash('true')}\n")
     run = airflow.trigger(dag)
-    wait_for(lambda: state(airflow, dag, run, "a") == "running" or None, "a", 60)
+    wait_for(lambda: state(airflow, dag, run, "a") == "running" or None, "a")
 
     file = dag_folder / "breaks.workflow.yaml"
     file.write_text(f"workflow: {dag}\ntasks:\n  a: {{sql: SELECT 1, retires: 3}}\n")
     shown = wait_for(
         lambda: ((details := airflow.dag_details(dag))["tags"] and "retires" in details["doc_md"] and details) or None,
         "the broken definition in the UI",
-        60,
     )
     assert [tag["name"] for tag in shown["tags"]] == ["broken definition"]
     assert "breaks.workflow.yaml:3:" in shown["doc_md"]
@@ -228,5 +227,5 @@ def test_a_definition_that_breaks_stays_visible_and_disturbs_no_other(
     assert airflow.wait_for_run(dag, run) == "failed", "a run whose definition broke is never green"
 
     file.write_text(f"workflow: {dag}{good}")
-    wait_for(lambda: not airflow.dag_details(dag)["tags"] or None, "the mended definition", 60)
+    wait_for(lambda: not airflow.dag_details(dag)["tags"] or None, "the mended definition")
     assert airflow.wait_for_run(dag, airflow.trigger(dag)) == "success"
