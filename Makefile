@@ -9,7 +9,7 @@ SYSTEM_PROCESSES ?= 3
 TESTS ?= tests
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-run test test-oldest lint format demo demo-remote ui bench schema docs clean
+.PHONY: help install install-run test explore test-oldest lint format demo demo-remote ui bench schema docs clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -29,6 +29,9 @@ test: install ## Run all tests (TESTS=tests/unit for some)
 	  $(BIN)/python -m pytest $(TESTS) || failed=1; \
 	fi; \
 	exit $$failed
+
+explore: install ## Run the property tests with examples that no run before has had
+	@HYPOTHESIS_PROFILE=explore $(BIN)/python -m pytest -n $(TEST_PROCESSES) -m "hypothesis and not system" tests
 
 test-oldest: ## A smoke part of the tests on the oldest Airflow that is supported, in .venv-oldest
 	@test -d .venv-oldest || $(PYTHON) -m venv .venv-oldest

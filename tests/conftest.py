@@ -9,6 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
+
+# The same examples every time, so that a failure is of the change under test; `make explore` looks for others.
+settings.register_profile("same", derandomize=True, deadline=None)
+settings.register_profile("explore", deadline=None, print_blob=True)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
 
 _HOME = tempfile.mkdtemp(prefix="airflow-home-", dir="/dev/shm" if Path("/dev/shm").is_dir() else None)
 os.environ["AIRFLOW_HOME"] = _HOME

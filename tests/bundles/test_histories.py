@@ -44,7 +44,7 @@ def carry_out(store: WorkflowStore, step: tuple[str, object]) -> None:
             activate(store, Kind.WORKFLOW, str(value), 1, ANN, "", RULES)
 
 
-@settings(deadline=None, max_examples=15)
+@settings(max_examples=15)
 @given(steps=st.lists(STEPS, min_size=1, max_size=8), data=st.data())
 def test_any_way_to_a_release_ends_in_the_same_folder(steps: list[tuple[str, object]], data: st.DataObject) -> None:
     with tempfile.TemporaryDirectory() as scratch:

@@ -71,7 +71,7 @@ def workflows(draw: st.DrawFn) -> Definition:
     return Definition(Workflow.model_validate(data), statements=statements)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     workflows(),
     st.sampled_from(["queued", "running", "success", "failed"]),
@@ -110,7 +110,7 @@ def test_every_record_has_an_explanation(
     run_page(explained)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(shapes(6), st.data(), st.sampled_from(["strict", "handled"]))
 def test_an_ended_run_is_explained_as_the_semantics_has_it(shape: Shape, data: st.DataObject, mode: str) -> None:
     """When the tasks ended as the definition means it, the explanation says what ``simulate`` says."""

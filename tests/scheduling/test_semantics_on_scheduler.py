@@ -173,7 +173,7 @@ def scenarios(draw: st.DrawFn, most: int = 10) -> tuple[oracle.Shape, dict[str, 
 
 
 @pytest.mark.timeout(400)
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck), phases=UNSHRUNK)
+@settings(max_examples=60, suppress_health_check=list(HealthCheck), phases=UNSHRUNK)
 @given(scenarios())
 def test_any_workflow_of_up_to_ten_tasks(session: Any, scenario: Any) -> None:
     """Whole runs on the database: fewer, because each takes most of a second."""
@@ -191,7 +191,7 @@ def rules(airflow_database: None) -> Iterator[AirflowRules]:
 
 
 @pytest.mark.timeout(400)
-@settings(max_examples=1500, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=1500, suppress_health_check=list(HealthCheck))
 @given(scenarios())
 def test_many_workflows_of_up_to_ten_tasks(rules: AirflowRules, scenario: Any) -> None:
     """The same in memory, with Airflow's verdicts on trigger rules."""

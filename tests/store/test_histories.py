@@ -75,7 +75,7 @@ def check_history(store: WorkflowStore, seed: int, steps: int) -> None:
 
 
 @given(st.integers(0, 2**32))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 def test_any_history(seed: int) -> None:
     with tempfile.TemporaryDirectory() as folder, new_database("sqlite", Path(folder)) as url:
         check_history(new_store(url), seed, 12)

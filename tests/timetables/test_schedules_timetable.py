@@ -130,13 +130,13 @@ INSTANTS = st.builds(
 )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(some_schedules(), INSTANTS, st.integers(0, 60 * 40))
 def test_every_tick_of_every_schedule_once_and_in_order(schedules: Schedules, start: datetime, minutes: int) -> None:
     assert_right(schedules, start, start + timedelta(minutes=minutes))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(some_schedules(), INSTANTS, INSTANTS, st.integers(0, 999_999))
 def test_a_last_run_of_other_schedules_neither_stops_nor_repeats(
     schedules: Schedules, last: datetime, other: datetime, microsecond: int
@@ -151,7 +151,7 @@ def test_a_last_run_of_other_schedules_neither_stops_nor_repeats(
     assert found == [each for each in expected(schedules, last, end) if each[0] > last]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(some_schedules(), INSTANTS, st.integers(-100_000, 100_000), st.one_of(st.none(), INSTANTS))
 def test_without_catchup_each_schedule_makes_up_for_its_latest_tick_at_most(
     schedules: Schedules, now: datetime, seconds: int, previous: datetime | None
@@ -161,7 +161,8 @@ def test_without_catchup_each_schedule_makes_up_for_its_latest_tick_at_most(
     earliest = pendulum.instance(now + timedelta(seconds=seconds))
     last = DagRunInfo.exact(pendulum.instance(previous)) if previous else None
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("airflow.timetables.trigger.utcnow", lambda: now)
+        for module in ("airflow.timetables.trigger", "airflow_workflow_provider.timetables.ticks"):
+            patch.setattr(f"{module}.utcnow", lambda: now)
         found = []
         for _ in range(3):
             restriction = TimeRestriction(earliest, None, catchup=False)
@@ -176,6 +177,21 @@ def test_without_catchup_each_schedule_makes_up_for_its_latest_tick_at_most(
         wanted += expected([schedule], first, first + timedelta(days=4))
     order = marks(NAMES)
     assert found == sorted(wanted, key=lambda each: (each[0], order[each[1]]))[:3]
+
+
+def test_without_catchup_no_tick_is_dropped_before_the_clock_is_put_back() -> None:
+    """At 2:45, with 2:00 and 2:30 both ahead once more, Airflow's timetable alone goes on with 2:30."""
+    half_hours = Cron(frozenset({0, 30}), frozenset({2}))
+    made = timetable([("paris", half_hours, PARIS)])
+    now = utc("2026-10-25T00:45")
+    last = DagRunInfo.exact(utc("2026-10-24T00:30"))
+    with pytest.MonkeyPatch.context() as patch:
+        for module in ("airflow.timetables.trigger", "airflow_workflow_provider.timetables.ticks"):
+            patch.setattr(f"{module}.utcnow", lambda: now)
+        restriction = TimeRestriction(utc("2026-10-01"), None, catchup=False)
+        info = made.next_dagrun_info_v2(last_dagrun_info=last, restriction=restriction)
+    assert info is not None
+    assert started_by(made, info) == (utc("2026-10-25T01:00"), "paris")
 
 
 def test_a_whole_year() -> None:

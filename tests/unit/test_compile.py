@@ -29,7 +29,7 @@ def plan_of(folder: Path, tasks: dict[str, Any], **more: Any) -> Plan:
     return compile_workflow(reading.definition)
 
 
-@settings(deadline=None, max_examples=400)
+@settings(max_examples=400)
 @given(shapes(10), st.data())
 def test_the_meaning_is_the_oracles(shape: Shape, data: st.DataObject) -> None:
     results = {name: data.draw(st.sampled_from("SFK")) for name in shape}
@@ -48,7 +48,6 @@ def test_the_meaning_is_the_oracles(shape: Shape, data: st.DataObject) -> None:
     assert all(task.reason for task in meaning.tasks.values())
 
 
-@settings(deadline=None)
 @given(shapes(10), st.sampled_from(["strict", "handled"]))
 def test_nodes_have_one_name_each_and_wait_only_for_nodes_that_there_are(shape: Shape, mode: str) -> None:
     plan = compile_workflow(definition(shape, mode))

@@ -104,7 +104,7 @@ def workflows(draw: st.DrawFn) -> tuple[str, dict[str, dict[str, Any]]]:
     return draw(st.from_regex(r"[A-Za-z0-9_.\-éß世]{1,20}", fullmatch=True)), tasks
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(workflows())
 def test_every_edge_of_the_definition_is_drawn_once(workflow: tuple[str, dict[str, dict[str, Any]]]) -> None:
     name, tasks = workflow
@@ -125,7 +125,7 @@ def test_every_edge_of_the_definition_is_drawn_once(workflow: tuple[str, dict[st
         assert node.incoming == sum(edge.target == node.id for edge in drawn.edges)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(workflows())
 def test_mermaid_says_the_same(workflow: tuple[str, dict[str, dict[str, Any]]]) -> None:
     drawn = graph(workflow[1], workflow[0])
@@ -140,7 +140,7 @@ def test_mermaid_says_the_same(workflow: tuple[str, dict[str, dict[str, Any]]]) 
     assert sorted(styled) == list(range(len(drawn.edges)))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(workflows())
 def test_dot_says_the_same(workflow: tuple[str, dict[str, dict[str, Any]]]) -> None:
     drawn = graph(workflow[1], workflow[0])

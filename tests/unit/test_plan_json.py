@@ -6,7 +6,7 @@ from dataclasses import fields
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_workflow_provider.compiler import compile_workflow
@@ -102,7 +102,6 @@ def test_the_strategy_makes_every_field_of_a_plan() -> None:
         assert len(builds.args) + len(builds.kwargs) == len(fields(made)), made
 
 
-@settings(deadline=None)
 @given(PLANS)
 def test_any_plan(plan: Plan) -> None:
     text = dump_plan(plan)
@@ -110,7 +109,6 @@ def test_any_plan(plan: Plan) -> None:
     assert dump_plan(load_plan(text)) == text
 
 
-@settings(deadline=None)
 @given(shapes(), st.sampled_from(["strict", "handled"]))
 def test_compiled_plans(shape: Shape, mode: str) -> None:
     plan = compile_workflow(definition(shape, mode))

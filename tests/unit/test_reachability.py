@@ -22,7 +22,7 @@ def _ran_together(shape: Shape) -> set[frozenset[str]]:
     return found
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(shapes(5))
 def test_what_is_excluded_never_happens(shape: Shape) -> None:
     reachability = Reachability(definition(shape))
