@@ -31,13 +31,14 @@ class AirflowRules:
         self._runs: dict[tuple[TriggerRule, int], Any] = {}
         self._verdicts: dict[tuple[TriggerRule, tuple[str, ...]], str] = {}
 
-    def verdict(self, rule: TriggerRule, states: Sequence[str]) -> str:
+    def verdict(self, rule: TriggerRule, states: tuple[str, ...]) -> str:
         """``states`` are Airflow's, ``""`` for a source that is not settled."""
         if not states:
             return "run"
-        key = (rule, tuple(sorted(states)))
+        key = (rule, states)
         if key not in self._verdicts:
-            self._verdicts[key] = self._ask(*key)
+            in_order = tuple(sorted(states))
+            self._verdicts[key] = self._ask(rule, states) if states == in_order else self.verdict(rule, in_order)
         return self._verdicts[key]
 
     def _ask(self, rule: TriggerRule, states: tuple[str, ...]) -> str:
@@ -76,88 +77,115 @@ class FastRun:
     started: list[str] = field(default_factory=list)
 
 
-def drive(
-    plan: Plan, results: Mapping[str, str], rules: AirflowRules, order: Callable[[Sequence[str]], str]
-) -> FastRun:
-    """A run of ``plan`` in memory, scheduler pass by scheduler pass, as ``played_run`` does it on the database."""
-    wirings = dict(plan.wirings())
-    gates = {gate.id for gate in plan.gates}
-    if plan.outcome:
-        gates |= {gate.id for gate in plan.outcome.gates}
-    states = dict.fromkeys(wirings, "")
-    waiting: list[str] = []
-    started: list[str] = []
-    while True:
-        _settle(wirings, gates, states, waiting, rules)
-        if not waiting:
-            break
-        task = order(waiting)
-        waiting.remove(task)
-        started.append(task)
-        states[task] = results[task] if "." not in task else _decide(plan, task, states)
-    upstream = {source for wiring in wirings.values() for source in wiring.upstream}
-    leaves = [states[name] for name in wirings if name not in upstream]
-    assert all(states.values()), f"never decided: {states}"
-    return FastRun(states, any(TaskInstanceState(state) in State.failed_states for state in leaves), started)
+class FastScheduler:
+    """Runs of one plan in memory, scheduler pass by scheduler pass, as ``played_run`` does it on the database."""
 
+    def __init__(self, plan: Plan, rules: AirflowRules) -> None:
+        self._plan = plan
+        self._rules = rules
+        self._wirings = dict(plan.wirings())
+        self._gates = {gate.id for gate in plan.gates}
+        if plan.outcome:
+            self._gates |= {gate.id for gate in plan.outcome.gates}
+        self._downstream: dict[str, list[str]] = {name: [] for name in self._wirings}
+        for name, wiring in self._wirings.items():
+            for source in wiring.upstream:
+                self._downstream[source].append(name)
+        self._deciders = {
+            task: _decider(plan, task) for task in self._wirings if "." in task and task not in self._gates
+        }
 
-def _settle(
-    wirings: Mapping[str, Wiring],
-    gates: set[str],
-    states: dict[str, str],
-    waiting: list[str],
-    rules: AirflowRules,
-) -> None:
-    """Scheduler passes until nothing changes; each pass looks at the states that the one before it left."""
-    while True:
-        changes: dict[str, str] = {}
-        for name, wiring in wirings.items():
-            if not states[name] and name not in waiting:
-                verdict = rules.verdict(wiring.rule, [states[source] for source in wiring.upstream])
-                if verdict == "run" and name not in gates:
+    def run(self, results: Mapping[str, str], order: Callable[[Sequence[str]], str]) -> FastRun:
+        """A run whose tasks end as ``results`` says; ``order`` picks the one of those waiting that ends next."""
+        states = dict.fromkeys(self._wirings, "")
+        waiting: list[str] = []
+        started: list[str] = []
+        touched = list(self._wirings)
+        while True:
+            self._settle(states, waiting, touched)
+            if not waiting:
+                break
+            task = order(waiting)
+            waiting.remove(task)
+            started.append(task)
+            touched = self._end(task, states, results)
+        leaves = [states[name] for name, downstream in self._downstream.items() if not downstream]
+        assert all(states.values()), f"never decided: {states}"
+        return FastRun(states, any(TaskInstanceState(state) in State.failed_states for state in leaves), started)
+
+    def _settle(self, states: dict[str, str], waiting: list[str], touched: list[str]) -> None:
+        """Scheduler passes until nothing changes; each pass looks at the states that the one before it left.
+
+        Only nodes with a source that has changed are looked at: the verdict on the others is the one of before.
+        """
+        while touched:
+            changes: dict[str, str] = {}
+            for name in touched:
+                if states[name] or name in waiting:
+                    continue
+                wiring = self._wirings[name]
+                verdict = self._rules.verdict(wiring.rule, tuple([states[source] for source in wiring.upstream]))
+                if verdict == "run" and name not in self._gates:
                     waiting.append(name)
                 elif verdict != "wait":
                     changes[name] = "success" if verdict == "run" else verdict
-        if not changes:
-            return
-        states.update(changes)
+            states.update(changes)
+            touched = [name for changed in changes for name in self._downstream[changed]]
+
+    def _end(self, task: str, states: dict[str, str], results: Mapping[str, str]) -> list[str]:
+        """A worker has run a task; what may now have another verdict."""
+        if task in results:
+            states[task] = results[task]
+            return self._downstream[task]
+        states[task], followed = self._deciders[task]({name: state for name, state in states.items() if state})
+        if followed is None:
+            return self._downstream[task]
+        skipped = [name for name in self._downstream[task] if name not in followed]
+        states.update(dict.fromkeys(skipped, "skipped"))  # what SkipMixin does to all that it does not follow
+        return [name for changed in (task, *skipped) for name in self._downstream[changed]]
 
 
-def _decide(plan: Plan, task: str, states: dict[str, str]) -> str:
-    """The decision node's own ``execute``."""
-    settled = {name: state for name, state in states.items() if state}
+Decider = Callable[[dict[str, str]], "tuple[str, set[str] | None]"]
+
+
+def _decider(plan: Plan, task: str) -> Decider:
+    """The node's own code over the states of a run: how it ends, and what a branch follows."""
     node: Any
-    ti: Any = SimpleNamespace(
-        dag_id="",
-        map_index=-1,
-        xcom_push=lambda **_: None,
-        get_task_states=lambda **_: {"": settled},
-    )
-    context: Any = {"ti": ti, "run_id": ""}
-    try:
-        if plan.outcome and task == plan.outcome.outcome:
-            tasks = {planned.id: (planned.constraint, planned.edges) for planned in plan.tasks}
-            node = SimpleNamespace(
-                tasks=tasks,
-                mode=plan.outcome.mode,
-                decisions=[d.id for d in plan.decisions],
-                expect=None,
-                log=_SILENT,
-            )
-            cast("Any", RunOutcomeOperator.execute).__wrapped__(node, context)
-            return "success"
-        decision = next(decision for decision in plan.decisions if decision.id == task)
+    if plan.outcome and task == plan.outcome.outcome:
         node = SimpleNamespace(
-            edges=decision.edges,
-            constraint=decision.constraint,
-            decides=decision.task,
-            follows=decision.follows,
+            tasks={planned.id: (planned.constraint, planned.edges) for planned in plan.tasks},
+            mode=plan.outcome.mode,
+            decisions=[d.id for d in plan.decisions],
+            expect=None,
             log=_SILENT,
         )
-        followed = DecisionOperator.choose_branch(node, context)
-        for name, wiring in plan.wirings():
-            if task in wiring.upstream and name != followed:
-                states[name] = "skipped"  # what SkipMixin does to all that it does not follow
+        execute = cast("Any", RunOutcomeOperator.execute).__wrapped__
+        return lambda states: (_ended(lambda: execute(node, _context(states))), None)
+    decision = next(decision for decision in plan.decisions if decision.id == task)
+    node = SimpleNamespace(
+        edges=decision.edges,
+        constraint=decision.constraint,
+        decides=decision.task,
+        follows=decision.follows,
+        log=_SILENT,
+    )
+
+    def branch(states: dict[str, str]) -> tuple[str, set[str] | None]:
+        followed: set[str] = set()
+        state = _ended(lambda: followed.add(DecisionOperator.choose_branch(node, _context(states)) or ""))
+        return state, followed if state == "success" else None
+
+    return branch
+
+
+def _context(states: dict[str, str]) -> Any:
+    ti = SimpleNamespace(dag_id="", map_index=-1, xcom_push=lambda **_: None, get_task_states=lambda **_: {"": states})
+    return {"ti": ti, "run_id": ""}
+
+
+def _ended(execute: Callable[[], object]) -> str:
+    try:
+        execute()
     except AirflowSkipException:
         return "skipped"
     except AirflowFailException:

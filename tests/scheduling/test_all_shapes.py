@@ -10,7 +10,7 @@ import pytest
 
 from airflow_workflow_provider.compiler import compile_workflow
 from tests import oracle
-from tests.scheduling.airflow_rules import AirflowRules, drive
+from tests.scheduling.airflow_rules import AirflowRules, FastScheduler
 from tests.workflows import ACCEPTS, definition
 
 AIRFLOW = {"S": "success", "F": "failed", "K": "skipped"}
@@ -62,12 +62,13 @@ def check_all(all_shapes: Iterator[oracle.Shape], rules: AirflowRules, *, sql: b
     count = 0
     for shape in all_shapes:
         plans = {mode: compile_workflow(definition(shape, mode, sql=sql)) for mode in ("strict", "handled")}
+        schedulers = {mode: FastScheduler(plan, rules) for mode, plan in plans.items()}
         for results in scenarios(shape, "SF" if sql else "SFK"):
             expected = oracle.outcomes(shape, results)
             started = oracle.started(shape, results)
             states = {task: AIRFLOW[result] for task, result in results.items()}
             for mode, order in (("strict", min), ("handled", max)):
-                run = drive(plans[mode], states, rules, order)
+                run = schedulers[mode].run(states, order)
                 got = {task: {"success": "S", "failed": "F"}.get(run.states[task], "K") for task in shape}
                 assert got == expected, (shape, results, mode, run)
                 assert {task for task in run.started if "." not in task} == started, (

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from airflow_workflow_provider.compiler import compile_workflow
 from tests import oracle
-from tests.scheduling.airflow_rules import AirflowRules, drive
+from tests.scheduling.airflow_rules import AirflowRules, FastScheduler
 from tests.scheduling.played_run import PlayedRun, play, start_run
 from tests.workflows import ACCEPTS, definition
 
@@ -199,7 +199,7 @@ def test_many_workflows_of_up_to_ten_tasks(rules: AirflowRules, scenario: Any) -
     turns = iter(order * 10)
     plan = compile_workflow(definition(shape, mode))
     states = {task: AIRFLOW[result] for task, result in results.items()}
-    run = drive(plan, states, rules, lambda waiting: waiting[next(turns) % len(waiting)])
+    run = FastScheduler(plan, rules).run(states, lambda waiting: waiting[next(turns) % len(waiting)])
     expected = oracle.outcomes(shape, results)
     assert {task: outcome_of(run.states[task]) for task in shape} == expected
     assert {task for task in run.started if "." not in task} == oracle.started(shape, results)
