@@ -151,7 +151,8 @@ class RunVariables:
         if name == "failed_tasks":
             return [source for source in self._task.sources if self._states.get(source) == "failed"]
         if name == "last_success_at":
-            return context.get("prev_start_date_success")
+            value = context.get("prev_start_date_success")
+            return getattr(value, "__wrapped__", value)  # Airflow's lazy proxy of None is not None, and no driver's
         if name == "ds" and context.get("logical_date") is None:
             return context["dag_run"].run_after.strftime("%Y-%m-%d")
         value = context.get(name)

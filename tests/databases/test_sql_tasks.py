@@ -135,6 +135,24 @@ def test_a_decimal_keeps_every_digit_on_its_way_from_one_row_to_another(any_data
     assert len(any_database.hook().get_records(f"SELECT DISTINCT n FROM {table}")) == 1
 
 
+def test_the_last_success_is_null_at_first_and_then_a_time(any_database: Database) -> None:
+    time = "DATETIME" if any_database.kind == "mariadb" else "TIMESTAMP"
+    table = any_database.new_table(f"id VARCHAR(9), t {time}")
+    tasks = {
+        "write": {"sql": f"INSERT INTO {table} VALUES ('bound', :last_success_at)"},
+        "first": {
+            "sql": f"INSERT INTO {table} VALUES ('first', :at)",
+            "variables": {"at": "{{ vars.last_success_at }}"},
+            "if": "vars.last_success_at is none",
+            "depends_on": "write",
+        },
+    }
+    name = f"twice_{table}"
+    assert [run(any_database, tasks, workflow=name).state for _ in range(2)] == ["success", "success"]
+    rows = any_database.hook().get_records(f"SELECT id, t FROM {table}")
+    assert sorted((row[0], row[1] is None) for row in rows) == [("bound", False), ("bound", True), ("first", True)]
+
+
 def test_statements_share_one_transaction(any_database: Database) -> None:
     table = any_database.new_table("v INTEGER")
     finished = run(
