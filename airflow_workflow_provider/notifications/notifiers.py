@@ -14,6 +14,9 @@ from asgiref.sync import sync_to_async
 
 log = logging.getLogger(__name__)
 
+# A notifier that calls `sys.exit` would take along the process that calls it, and those that are told after it.
+_FAILURES: Final = (Exception, SystemExit)
+
 _LINES: Final = (
     "{{ reason }}\n{% for task in failed_tasks %}Failed: {{ task }} {{ task_urls[task] }}\n{% endfor %}{{ run_url }}"
 )
@@ -66,7 +69,7 @@ def notify(notifier: str, arguments: Mapping[str, Any], told: Mapping[str, Any])
     """Tell a notifier, given by its dotted path; its failure is logged and goes no further."""
     try:
         make_notifier(_imported(notifier), arguments)(dict(told))
-    except Exception:
+    except _FAILURES:
         log.exception("%s could not tell of %s %s", notifier, told["workflow"], told["run_id"])
         return False
     return True
@@ -81,7 +84,7 @@ async def anotify(notifier: str, arguments: Mapping[str, Any], told: Mapping[str
             await made
         else:
             await sync_to_async(made, thread_sensitive=False)(dict(told))
-    except Exception:
+    except _FAILURES:
         log.exception("%s could not tell of %s %s", notifier, told["workflow"], told["run_id"])
         return False
     return True

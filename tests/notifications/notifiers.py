@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -51,6 +52,20 @@ class FailingNotifier(BaseNotifier):
 
     def notify(self, context: Any) -> None:
         raise ConnectionError("nobody listens")
+
+
+class ExitingNotifier(BaseNotifier):
+    """Ends the program, as the main function of a command line does."""
+
+    def notify(self, context: Any) -> None:
+        sys.exit(3)
+
+
+class AsyncExitingNotifier(BaseNotifier):
+    """The same in the triggerer."""
+
+    async def async_notify(self, context: Any) -> None:
+        sys.exit(3)
 
 
 class NoNotifier:

@@ -113,6 +113,8 @@ def test_arguments_are_as_written_for_every_use() -> None:
     ("notifier", "arguments"),
     [
         (f"{HERE}.FailingNotifier", {}),
+        (f"{HERE}.ExitingNotifier", {}),
+        (f"{HERE}.AsyncExitingNotifier", {}),
         (f"{HERE}.Missing", {}),
         ("no.such.module.Notifier", {}),
         (f"{HERE}.FileNotifier", {}),
