@@ -348,7 +348,7 @@ class Api:
             state=str(_first(data, names.state) or "").lower(),
             label=None if label is None else str(label),
             created=_time(_first(data, names.created)),
-            seconds=(finished - started).total_seconds() if started and finished else None,
+            seconds=_between(started, finished),
             result=_first(data, names.result),
             error=" ".join((error if isinstance(error, str) else json.dumps(error)).split()) if error else "",
             url=_first(data, names.url),
@@ -391,6 +391,11 @@ def _first(data: Mapping[str, Any], names: Iterable[str]) -> Any:
 
 def _either(names: Iterable[str]) -> str:
     return " or ".join(f"'{name}'" for name in names)
+
+
+def _between(started: datetime | None, finished: datetime | None) -> float | None:
+    """Seconds, unless the times contradict each other."""
+    return None if started is None or finished is None or finished < started else (finished - started).total_seconds()
 
 
 def _time(value: Any) -> datetime | None:

@@ -162,7 +162,7 @@ def _package_id(package: str) -> Flow[int]:
 
 def _seconds(job: api.Job) -> float | None:
     told: Any = job.runtime_in_seconds
-    return float(told) if isinstance(told, int | float) else None
+    return float(told) if isinstance(told, int | float) and told >= 0 else None
 
 
 def _state(job: api.Job) -> RunState:

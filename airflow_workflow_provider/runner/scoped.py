@@ -23,9 +23,10 @@ class Scoped(Generic[T]):
 
 def split_scope(text: str, workflows: Collection[str]) -> Scoped[str]:
     """``WORKFLOW:VALUE`` if it begins with the name of a workflow of this invocation, else a value for all."""
-    name, colon, value = text.partition(":")
-    if colon and name.strip() in workflows:
-        return Scoped(value.strip(), name.strip())
+    for name in sorted(workflows, key=len, reverse=True):  # a name may hold a colon, and begin as another one
+        rest = text.lstrip().removeprefix(name).lstrip()
+        if rest.startswith(":") and text.lstrip().startswith(name):
+            return Scoped(rest[1:].lstrip(), name)
     return Scoped(text)
 
 

@@ -124,6 +124,27 @@ def test_conditions_hold_or_not(system: System, condition: tuple[str, ...], prob
     assert problem is None or problem in done.out
 
 
+def test_a_job_that_ended_before_it_began_meets_no_duration(studio: Aperture, account: IntegrateIo) -> None:
+    system = System("v2", studio, account)
+    system.add("wf1")
+    studio.times = ("2026-01-01T00:00:07Z", "2026-01-01T00:00:00Z")
+    system.script("completed")
+
+    done = run(system, "--phase", "wf1", "--max-duration", "1h")
+
+    assert done.code == 6, done.text
+    assert "the server does not tell how long it took" in done.out
+
+
+def test_a_value_for_a_workflow_whose_name_holds_a_colon(studio: Aperture, account: IntegrateIo) -> None:
+    system = System("v2", studio, account)
+    system.add("in", "in: daily")
+
+    assert run(system, "--phase", "in,in: daily", "--variable", "in: daily:x= a b ", "--variable", "in:x=c").code == 0
+    given = {str(job.values["workflowName"]): job.values["request"]["workflowParameters"] for job in studio.jobs}
+    assert given == {"in": {"x": "c"}, "in: daily": {"x": " a b "}}
+
+
 @pytest.mark.parametrize(
     ("kind", "expression", "code"),
     [
