@@ -68,7 +68,7 @@ class RemoteError(Exception):
     :param status: the HTTP status, if there was an answer
     :param passing: asking again later may help
     :param maybe_done: the request may have been carried out all the same
-    :param foreign: the answer was a page for people, so not the API's own
+    :param foreign: the answer was not the API's own: a page for people, or who answers is not trusted
     :param retry_after: seconds after which the server wants to be asked again
     """
 

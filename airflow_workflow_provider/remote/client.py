@@ -152,10 +152,12 @@ class Client:
 
         never_sent = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout)
         hopeless = isinstance(error, httpx.UnsupportedProtocol | httpx.InvalidURL | UnicodeError)
+        foreign = "CERTIFICATE_VERIFY_FAILED" in str(error)  # whoever answers may not be the system
         what = "timed out" if isinstance(error, httpx.TimeoutException) else "failed"
         text = f"{type(error).__name__} {error}".strip()
         message = f"{self.settings.system}: {request} at {self.settings.base_url} {what}: {text}"
-        return RemoteError(self._redacted(message), passing=not hopeless, maybe_done=not (never_sent or hopeless))
+        maybe_done = not (never_sent or hopeless)
+        return RemoteError(self._redacted(message), passing=not hopeless, maybe_done=maybe_done, foreign=foreign)
 
     def _redacted(self, text: str) -> str:
         for secret in self.settings.secrets:

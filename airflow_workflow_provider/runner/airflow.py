@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any, Final
 from urllib.parse import quote
@@ -22,6 +23,8 @@ _STATES: Final = {
 }
 # Airflow's permission check comes before it reads the body, and a text is never the body of a run.
 _PROBE: Final = "workflow-run: may this user do it?"
+_DAG_ID: Final = re.compile(r"[\w.\-]+")
+_NO_NAME: Final = "it does not exist; a name in Airflow holds letters, digits, '_', '-' and '.'"
 _BROKEN_TAG: Final = "broken definition"
 _MOST_NAMES: Final = 1000
 
@@ -45,6 +48,8 @@ class AirflowTarget:
 
     def check(self, workflow: str, *, cancellable: bool) -> Readiness:
         """All that keeps Airflow from running it."""
+        if not _DAG_ID.fullmatch(workflow):  # in an address it could be another one
+            return Readiness((_NO_NAME,), seen=False)
         try:
             details = self._call("GET", f"{_dag(workflow)}/details")
         except RefusedError as error:

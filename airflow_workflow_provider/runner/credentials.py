@@ -30,7 +30,12 @@ def read_credentials(
             raise UsageError(f"--token-env: what {token_env} holds is no token")
         return Credentials(token=token, source=token_env)
     if password_env is not None:
-        return Credentials(username, _from(environment, password_env, "--password-env"))
+        password = _from(environment, password_env, "--password-env")
+        try:
+            password.encode()
+        except UnicodeEncodeError:
+            raise UsageError(f"--password-env: what {password_env} holds is no text in the system's encoding") from None
+        return Credentials(username, password)
     if not is_terminal(sys.stdin):
         raise UsageError("there is no terminal to ask for the password; give --password-env or --token-env")
     from getpass import getpass

@@ -7,6 +7,7 @@ import signal
 import sys
 from collections.abc import Sequence
 
+from airflow_workflow_provider.definitions.diagnostics import one_line
 from airflow_workflow_provider.runner.clock import Clock
 from airflow_workflow_provider.runner.credentials import is_terminal, read_credentials
 from airflow_workflow_provider.runner.exits import ExitCode, UsageError
@@ -94,7 +95,8 @@ def _report(options: Options) -> Report:
 def _print(ending: Ending, options: Options, clock: Clock) -> None:
     """What is wrong, what is still going on, and the verdict; or the document."""
     for workflow, problem in ending.problems:
-        say(f"workflow-run: {workflow}: {problem}" if workflow else f"workflow-run: {problem}", sys.stderr)
+        text = f"{workflow}: {problem}" if workflow else problem
+        say(f"workflow-run: {one_line(text, limit=4000)}", sys.stderr)
     for job in ending.jobs:
         if job.is_under_way and job.run is not None:
             say(f"workflow-run: {job.workflow}: look at {job.run.url or job.run.id}", sys.stderr)
@@ -105,4 +107,6 @@ def _print(ending: Ending, options: Options, clock: Clock) -> None:
 
         from airflow_workflow_provider.runner.document import document
 
-        say(json.dumps(document(ending, options.url, clock), indent=2), sys.stdout)
+        lost = say(json.dumps(document(ending, options.url, clock), indent=2), sys.stdout)
+        if lost is not None:
+            say(f"workflow-run: warning: the document of --json could not be written: {lost}", sys.stderr)

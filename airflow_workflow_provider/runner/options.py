@@ -16,7 +16,7 @@ from airflow_workflow_provider.definitions.references import TemplateSyntaxError
 from airflow_workflow_provider.runner.conditions import Conditions, Expectation
 from airflow_workflow_provider.runner.exits import ExitCode, UsageError
 from airflow_workflow_provider.runner.flow import Request
-from airflow_workflow_provider.runner.scoped import Scoped, split_scope
+from airflow_workflow_provider.runner.scoped import Scoped, split_scope, the_one_for
 from airflow_workflow_provider.runner.target_options import AIRFLOW, TARGETS, TargetOptions
 
 _NAME: Final = re.compile(r"[A-Za-z_]\w*", re.ASCII)
@@ -70,6 +70,7 @@ def read_options(arguments: Sequence[str] | None) -> Options:
         continue_on_failure=given.on_failure == "continue",
         cancel_on_interrupt=given.cancel_on_interrupt,
     )
+    _check_durations(request.conditions, sorted(workflows))
     target.check_expectations(request.conditions.expectations)
     return Options(
         url=url,
@@ -220,6 +221,14 @@ def _positive(option: str, text: str) -> timedelta:
     if not duration:
         raise UsageError(f"{option}: must be longer than nothing")
     return duration
+
+
+def _check_durations(conditions: Conditions, workflows: Sequence[str]) -> None:
+    for workflow in workflows:
+        shortest = the_one_for(workflow, conditions.min_duration)
+        longest = the_one_for(workflow, conditions.max_duration)
+        if shortest is not None and longest is not None and shortest > longest:
+            raise UsageError(f"--min-duration is more than --max-duration for '{workflow}': no run could hold both")
 
 
 def _expectation(text: str) -> Expectation:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext, suppress
+from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime, timezone
 from typing import Protocol, TextIO
 
@@ -63,10 +63,13 @@ class PlainReport:
         self.note(f"phase {job.phase}: {job.workflow}: {job.word}{after}{reason}")
 
 
-def say(text: str, stream: TextIO | None) -> None:
-    """Print a line at once. Where nobody reads any more (a closed pipe, a full disk), the work goes on in silence."""
-    with suppress(OSError):
+def say(text: str, stream: TextIO | None) -> OSError | None:
+    """Print a line at once. Where nobody reads any more (a closed pipe, a full disk), the work goes on; it says why."""
+    try:
         print(text, file=stream, flush=True)
+    except OSError as error:
+        return error
+    return None
 
 
 def shown_seconds(seconds: float | None) -> str:

@@ -22,16 +22,14 @@ class Server:
     def __init__(self, url: str, seconds: Callable[[], float], *, ca_file: str | None, agent: str) -> None:
         self.url = url
         self._seconds = seconds
-        try:
-            self._client = httpx.Client(
-                base_url=f"{url}/",
-                headers={"Accept": "application/json", "User-Agent": agent},
-                # Credentials go to the address that the user gave and to no other.
-                follow_redirects=False,
-                verify=verification(url, ca_file),
-            )
-        except httpx.InvalidURL as error:
-            raise UsageError(f"--url: {one_line(str(error), limit=200)}") from None
+        check_address(url)
+        self._client = httpx.Client(
+            base_url=f"{url}/",
+            headers={"Accept": "application/json", "User-Agent": agent},
+            # Credentials go to the address that the user gave and to no other.
+            follow_redirects=False,
+            verify=verification(url, ca_file),
+        )
 
     def call(self, method: str, path: str, *, auth: httpx.Auth | None = None, **arguments: Any) -> Any:
         """The JSON of the answer; ``RefusedError`` for the server's own no, ``UnreachableError`` where none came."""
@@ -40,7 +38,7 @@ class Server:
                 method, path, auth=auth, timeout=httpx.Timeout(self._seconds()), **arguments
             )
         except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:
-            raise UnreachableError(f"{self.url}: {_said(error)}") from None
+            raise _unreached(self.url, error) from None
         return self.answer(response)
 
     def answer(self, response: httpx.Response) -> Any:
@@ -122,16 +120,30 @@ def is_expired(response: httpx.Response) -> bool:
     return response.status_code == 401 or (response.status_code == 403 and _detail(response) == f": {_FOREIGN_TOKEN}")
 
 
+def check_address(url: str) -> None:
+    """``UsageError`` for an address, or a proxy of the environment, that no request could be sent to."""
+    try:
+        httpx.URL(url)
+    except httpx.InvalidURL as error:
+        raise UsageError(f"--url: {one_line(str(error), limit=200)}") from None
+    try:
+        httpx.Client(verify=False).close()
+    except (httpx.InvalidURL, ImportError, ValueError) as error:
+        said = one_line(str(error), limit=200)
+        raise UsageError(
+            f"a proxy that the environment names (HTTPS_PROXY and the like) cannot be used: {said}"
+        ) from None
+
+
 def verification(url: str, ca_file: str | None) -> ssl.SSLContext | bool:
     """How certificates are verified; reading the trusted ones takes a tenth of a second, which plain http saves."""
     if url.startswith("http:"):
         return False
-    if ca_file is None:
-        return httpx.create_ssl_context()
     try:
-        return ssl.create_default_context(cafile=ca_file)
-    except (OSError, ssl.SSLError) as error:
-        raise UsageError(f"--ca-file: '{ca_file}' cannot be read as certificates: {error}") from None
+        return httpx.create_ssl_context() if ca_file is None else ssl.create_default_context(cafile=ca_file)
+    except OSError as error:
+        source = f"--ca-file: '{ca_file}'" if ca_file is not None else "what SSL_CERT_FILE or SSL_CERT_DIR names"
+        raise UsageError(f"{source} cannot be read as certificates: {error}") from None
 
 
 def _json(response: httpx.Response) -> Any:
@@ -151,6 +163,12 @@ def _detail(response: httpx.Response) -> str:
     if isinstance(detail, list):
         detail = "; ".join(str(each.get("msg", each)) if isinstance(each, dict) else str(each) for each in detail)
     return f": {one_line(str(detail), limit=500)}" if detail else ""
+
+
+def _unreached(url: str, error: Exception) -> UnreachableError:
+    if "CERTIFICATE_VERIFY_FAILED" in str(error):
+        return NonsenseError(f"{url}: {_said(error)}; --ca-file names certificates to trust")
+    return UnreachableError(f"{url}: {_said(error)}")
 
 
 def _said(error: Exception) -> str:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from airflow_workflow_provider import __version__
-from airflow_workflow_provider.definitions.diagnostics import one_line
-from airflow_workflow_provider.runner.exits import UsageError
 from airflow_workflow_provider.runner.target_options import (
     APERTURE,
     INTEGRATE_IO,
@@ -78,12 +76,8 @@ def _integrate_io(options: Options, credentials: Credentials, clock: Clock) -> T
 
 
 def _reach(settings: Settings, clock: Clock) -> Reach:
-    import httpx
-
     from airflow_workflow_provider.runner.reach import Reach
+    from airflow_workflow_provider.runner.server import check_address
 
-    try:
-        httpx.URL(settings.base_url)
-    except httpx.InvalidURL as error:
-        raise UsageError(f"--url: {one_line(str(error), limit=200)}") from None
+    check_address(settings.base_url)
     return Reach(settings, clock)

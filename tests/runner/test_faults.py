@@ -10,12 +10,14 @@ import threading
 import time
 from collections.abc import Callable
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.runner.conftest import Runner
 from tests.runner.fake_airflow import HTML, Dag, FakeAirflow
+from tests.runner.self_signed import self_signed
 
 BAD_GATEWAY = (502, "text/html", "<html>bad gateway</html>")
 BUSY = (503, "application/json", '{"detail": "busy"}')
@@ -273,6 +275,18 @@ def test_a_server_that_is_not_there_is_a_login_failure(fake: FakeAirflow, runner
 
     assert done.code == 3
     assert "cannot log in: no contact for 1s" in done.err
+
+
+@pytest.mark.parametrize("target", [(), ("--target", "aperture")], ids=["airflow", "aperture"])
+def test_a_certificate_that_is_not_trusted_is_told_at_once(tmp_path: Path, target: tuple[str, ...]) -> None:
+    with self_signed(tmp_path) as server:
+        done = Runner(server.url).run("--phase", "wf", *target)
+
+    assert done.code == 3, done.text
+    assert "self-signed certificate" in done.err
+    assert target or "--ca-file names certificates to trust" in done.err
+    assert len(done.err.splitlines()) == 1
+    assert server.count == 1
 
 
 @pytest.mark.parametrize("slash", ["", "/"])

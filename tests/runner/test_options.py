@@ -29,6 +29,8 @@ from tests.runner.fake_airflow import PASSWORD, Dag, FakeAirflow
         (("--phase", "a", "--variable", "b:x=1"), "what stands before the colon is no workflow of a --phase"),
         (("--phase", "a", "--min-duration", "5 minutes"), "--min-duration: '5 minutes' is not a duration"),
         (("--phase", "a", "--max-duration", "a:5"), "--max-duration: '5' is not a duration"),
+        (("--phase", "a", "--min-duration", "2m", "--max-duration", "1m"), "no run could hold both"),
+        (("--phase", "a,b", "--min-duration", "2m", "--max-duration", "b:1m"), "--max-duration for 'b'"),
         (("--phase", "a", "--timeout", "0s"), "--timeout: must be longer than nothing"),
         (("--phase", "a", "--lost-contact-after", "x"), "--lost-contact-after: 'x' is not a duration"),
         (("--phase", "a", "--expect", "rows >"), "--expect: rows >: the check cannot be read"),
@@ -226,6 +228,54 @@ def test_work_goes_on_when_nobody_reads_any_more(fake: FakeAirflow, runner: Runn
 )
 def test_a_strange_address_gives_no_traceback(url: str) -> None:
     assert Runner(url).run("--phase", "wf", "--lost-contact-after", "0.3s").code in (2, 3)
+
+
+@pytest.mark.parametrize(
+    ("env", "message"),
+    [
+        ({"ALL_PROXY": "gopher://127.0.0.1:1"}, "a proxy that the environment names"),
+        ({"HTTPS_PROXY": "http://[::1"}, "a proxy that the environment names"),
+        ({"SSL_CERT_FILE": "no/such.pem"}, "what SSL_CERT_FILE or SSL_CERT_DIR names cannot be read"),
+    ],
+)
+@pytest.mark.parametrize(
+    "target", [(), ("--target", "integrate-io", "--cluster", "1"), ("--target", "aperture")], ids=lambda t: t[1:2]
+)
+def test_an_environment_that_allows_no_request_is_told(
+    env: dict[str, str], message: str, target: tuple[str, ...]
+) -> None:
+    login = ("--token-env", "SECRET") if "integrate-io" in target else ("--username", "ops", "--password-env", "SECRET")
+    done = Runner("https://127.0.0.1:9/acme", env).run("--phase", "wf", *target, login=login)
+
+    assert done.code == 2, done.text
+    assert message in done.err
+    assert len(done.err.splitlines()) == 1
+
+
+def test_a_password_that_is_no_text_is_told_without_a_part_of_it() -> None:
+    done = Runner("http://127.0.0.1:9", {"SECRET": "caf\udce9"}).run("--phase", "wf")
+
+    assert done.code == 2
+    assert "what SECRET holds is no text" in done.err
+    assert "e9" not in done.err
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a disk that is always full")
+def test_a_document_that_cannot_be_written_is_told(fake: FakeAirflow, runner: Runner) -> None:
+    fake.dags = {"wf": Dag()}
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            runner.command("--phase", "wf", "--json"),
+            env=runner.env,
+            stdin=subprocess.DEVNULL,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            encoding="utf-8",
+            timeout=40,
+            check=False,
+        )
+    assert done.returncode == 0
+    assert "the document of --json could not be written: [Errno 28]" in done.stderr
 
 
 def test_a_token_that_cannot_be_sent_is_told() -> None:

@@ -65,6 +65,18 @@ def test_a_name_that_no_workflow_has_is_answered_with_the_nearest(fake: FakeAirf
     assert "publish_order: it does not exist; did you mean 'publish_orders'?" in done.err
 
 
+@pytest.mark.parametrize("name", ["wf/../wf", "../../auth/token", "wf?x=1", "wf\nwf"])
+def test_what_can_be_no_name_is_not_asked_for(fake: FakeAirflow, runner: Runner, name: str) -> None:
+    fake.dags = {"wf": Dag()}
+
+    done = runner.run("--phase", name)
+
+    assert done.code == 4, done.text
+    assert "it does not exist; a name in Airflow holds letters" in done.err
+    assert len(done.err.splitlines()) == 2
+    assert not [path for _, path in fake.requests if "details" in path]
+
+
 def test_permission_to_stop_is_asked_for_only_where_it_is_needed(fake: FakeAirflow, runner: Runner) -> None:
     fake.dags = {"wf": Dag(states=("success",), may_stop=False)}
 
