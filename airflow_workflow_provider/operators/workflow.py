@@ -10,6 +10,7 @@ from airflow.sdk import BaseOperator, BaseOperatorLink
 from airflow.sdk.exceptions import AirflowRuntimeError, ErrorType
 
 from airflow_workflow_provider.compiler.plan import OUTCOME, REASON
+from airflow_workflow_provider.definitions.diagnostics import one_line
 from airflow_workflow_provider.exceptions import SubWorkflowError
 from airflow_workflow_provider.operators.workflow_task import WorkflowTask, is_resumed
 from airflow_workflow_provider.runs.children import TaskAttempt
@@ -205,4 +206,5 @@ def refusal(workflow: str, error: AirflowRuntimeError) -> str:
     detail: Any = error.error.detail or "Airflow did not say why"
     while isinstance(detail, Mapping):  # the server's words, under some layers of wrapping
         detail = detail.get("detail") or detail.get("message") or str(dict(detail))
-    return f"workflow '{workflow}' could not be started: {detail}"
+    # After the first line come the JSON Schema and the value once more.
+    return f"workflow '{workflow}' could not be started: {one_line(str(detail).partition(chr(10))[0])}"

@@ -191,6 +191,10 @@ def test_who_waits_for_a_child(run: str | None, task: tuple[str | None, int] | N
             {"status_code": 500, "message": "Internal Server Error", "detail": None},
             "workflow 'metrics' could not be started: Internal Server Error",
         ),
+        (
+            {"detail": "Invalid input for param n: 'x' is not of type 'integer'\n\nFailed validating\n\nOn instance"},
+            "workflow 'metrics' could not be started: Invalid input for param n: 'x' is not of type 'integer'",
+        ),
         (None, "workflow 'metrics' could not be started: Airflow did not say why"),
     ],
 )
