@@ -95,7 +95,7 @@ def _stop(session: Session, child: DagRun) -> bool:
 def _note(run: Any, text: str) -> None:
     if run.dag_run_note is None:
         run.note = text
-    else:
+    elif text not in (run.dag_run_note.content or ""):  # scheduler and API server may both have seen the same change
         run.dag_run_note.content = f"{run.dag_run_note.content or ''}\n\n{text}".strip()[-_NOTE_LENGTH:]
 
 

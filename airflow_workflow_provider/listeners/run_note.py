@@ -127,9 +127,13 @@ def _reason(plan: Plan, dag_run: DagRun, msg: str) -> str:
         return f"set to {state} by hand"
     if plan.outcome is None and state == "success":
         return ""  # where the leaves tell the run's state exactly, no task has failed
+    # Not at the top: only here are the expectations needed.
+    from airflow_workflow_provider.runs.expectations import EXPECTATIONS_MET
+
     states = _states(dag_run)
     reason = _said_by_outcome(plan, dag_run, states) or _from_states(plan, states)
-    return "" if reason == NOTHING_FAILED and state == "success" else reason
+    all_well = reason.removesuffix(f"; {EXPECTATIONS_MET}") == NOTHING_FAILED
+    return "" if all_well and state == "success" else reason
 
 
 def _said_by_outcome(plan: Plan, dag_run: DagRun, states: Mapping[str, str]) -> str | None:

@@ -14,6 +14,7 @@ from airflow_workflow_provider.definitions.diagnostics import one_line
 from airflow_workflow_provider.definitions.durations import format_duration
 from airflow_workflow_provider.exceptions import VariableError
 
+EXPECTATIONS_MET: Final = "every expectation was met"
 USUAL_RUNS: Final = 10
 """How many of the last successful runs tell what is usual."""
 
@@ -96,7 +97,7 @@ def broken_check(
 def outcome_reason(reason: str, expect: Expectations, broken: Sequence[str]) -> str:
     """The run's reason where its tasks did not fail it: ``reason`` is what they did."""
     if not broken:
-        return f"{reason}; every expectation was met"
+        return f"{reason}; {EXPECTATIONS_MET}"
     word = "broken expectation" if len(broken) == 1 else "broken expectations"
     tasks = "" if reason == "no task failed" else f"; {reason}"
     warned = "; on_violation: warn" if expect.on_violation == "warn" else ""

@@ -223,6 +223,33 @@ def test_a_note_that_cannot_be_written_disturbs_nobody(session: Any, tmp_path: P
     assert note_of(session, run) == "schedule nightly: 30 23 * * * Europe/Paris; region = EU"
 
 
+@pytest.mark.parametrize(
+    ("reason", "note"),
+    [
+        ("no task failed; every expectation was met", None),
+        ("broken expectation: it took 3s; on_violation: warn", "broken expectation: it took 3s; on_violation: warn"),
+    ],
+)
+def test_a_run_that_met_its_expectations_has_nothing_to_say(
+    session: Any, tmp_path: Path, reason: str, note: str | None
+) -> None:
+    from airflow.models.xcom import XComModel
+
+    text = HEAD + "expect: {duration: {max: 1h}, on_violation: warn}\n" + TASKS
+    run = start_plan(session, plan_of(tmp_path, text))
+    XComModel.set(
+        dag_id=run.dag_id,
+        run_id=run.run_id,
+        task_id="workflow.outcome",
+        key="reason",
+        value=reason,
+        serialize=False,
+        session=session,
+    )
+    end(session, run, "success", **{"load": "success", "workflow.outcome": "success"})
+    assert note_of(session, run) == note
+
+
 @pytest.mark.parametrize("author", ["jane", None])
 def test_a_persons_note_is_never_touched(session: Any, tmp_path: Path, author: str | None) -> None:
     run = start_plan(session, plan_of(tmp_path, HEAD + TASKS))
