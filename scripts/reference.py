@@ -106,7 +106,11 @@ _BUILT_INS: Final = {
     "logical_date": "logical date and time; null in a run without one",
     "data_interval_start": "start of the data interval; may be null",
     "data_interval_end": "end of the data interval; may be null",
-    "last_success_at": "when the last successful run before this one started; null when there is none",
+    "last_success_at": (
+        "when the last successful run before this one, by logical date, started; null when there is none, and in a "
+        "run without a logical date (`workflow-run`, the API and the command line start such runs unless they are "
+        "given one)"
+    ),
     "workflow": "name of the workflow",
     "workflow_version": "version of the definition: twelve hex digits that change with what a run does",
     "task": "name of the task that reads it",
@@ -352,7 +356,9 @@ def _types() -> str:
     return (
         "### Types\n\nA declared type is checked wherever a value comes from: the default, the trigger form, `conf`, a "
         "database. What it cannot hold is an error that names variable, type and value. Without a type a value passes "
-        f"unchanged. Null passes every type.\n\n{head}" + "\n".join(lines) + "\n"
+        "unchanged. Null passes every type. Where values are given to a run (trigger form, `conf`, a `workflow` task), "
+        "Airflow itself checks them first and refuses numbers and booleans that are written as text: `42`, not `'42'`."
+        f"\n\n{head}" + "\n".join(lines) + "\n"
     )
 
 
