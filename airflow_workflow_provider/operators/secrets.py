@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import logging
+from collections.abc import Iterator
 from functools import cache
 from typing import Any, Final
 
@@ -30,13 +32,21 @@ def read_secret(key: str) -> str:
             "one that short out of logs"
         )
     _mask_what_leaves_this_process()
-    mask_secret(text)
-    _read.add(text)
+    for form in _forms(text, shortest):
+        mask_secret(form)
+        _read.add(form)
     return text
 
 
+def _forms(text: str, shortest: int) -> Iterator[str]:
+    """A secret, its lines (programs print line by line, and a key in PEM has many), and how JSON writes it."""
+    yield text
+    yield from (line for each in text.splitlines() if len(line := each.strip()) >= shortest)
+    yield from (json.dumps(text, ensure_ascii=plain)[1:-1] for plain in (True, False))
+
+
 _read: Final[set[str]] = set()
-"""The secrets that this process, which runs one task, has read."""
+"""The secrets that this process, which runs one task, has read, in each of their forms."""
 
 
 def without_secrets(value: Any) -> Any:
@@ -44,11 +54,11 @@ def without_secrets(value: Any) -> Any:
     if not _read:
         return value
     if isinstance(value, str):
-        for secret in _read:
+        for secret in sorted(_read, key=len, reverse=True):  # one may be a part of another
             value = value.replace(secret, "***")
         return value
     if isinstance(value, dict):
-        return {key: without_secrets(item) for key, item in value.items()}
+        return {without_secrets(key): without_secrets(item) for key, item in value.items()}
     return type(value)(map(without_secrets, value)) if type(value) in (list, tuple, set) else value
 
 
