@@ -108,8 +108,7 @@ _BUILT_INS: Final = {
     "data_interval_end": "end of the data interval; may be null",
     "last_success_at": (
         "when the last successful run before this one, by logical date, started; null when there is none, and in a "
-        "run without a logical date (`workflow-run`, the API and the command line start such runs unless they are "
-        "given one)"
+        "run without a logical date (the API and `airflow dags trigger` start such runs unless they are given one)"
     ),
     "workflow": "name of the workflow",
     "workflow_version": "version of the definition: twelve hex digits that change with what a run does",

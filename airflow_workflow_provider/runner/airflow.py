@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Mapping
+from datetime import datetime, timezone
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -27,6 +28,8 @@ _DAG_ID: Final = re.compile(r"[\w.\-]+")
 _NO_NAME: Final = "it does not exist; a name in Airflow holds letters, digits, '_', '-' and '.'"
 _BROKEN_TAG: Final = "broken definition"
 _MOST_NAMES: Final = 1000
+_LOGICAL_DATES: Final = 5
+"""How many are tried; another run started in the same microsecond is rare enough."""
 
 
 class AirflowTarget:
@@ -68,15 +71,29 @@ class AirflowTarget:
         return Run(workflow, run_id, f"{self._server.url}/{path}")
 
     def start(self, run: Run, variables: Mapping[str, Any], *, repeated: bool) -> Run:
-        """Airflow keeps run ids unique, so that a second request with the same id cannot start a second run."""
+        """Airflow keeps run ids unique, so that a second request with the same id cannot start a second run.
+
+        The logical date is now, as in Airflow's own form: without one no later run would know of this one's success.
+        Airflow keeps logical dates of a DAG unique, too; one that is taken is given up for a later one.
+        """
         if repeated and self._exists(run):
             return run
-        body = {"dag_run_id": run.id, "logical_date": None, "conf": dict(variables)}
-        try:
-            self._call("POST", f"{_dag(run.workflow)}/dagRuns", json=body)
-        except RefusedError as error:
-            if error.status != 409 or not self._exists(run):
-                raise
+        for attempt in range(_LOGICAL_DATES):
+            body = {
+                "dag_run_id": run.id,
+                "logical_date": datetime.now(timezone.utc).isoformat(),
+                "conf": dict(variables),
+            }
+            try:
+                self._call("POST", f"{_dag(run.workflow)}/dagRuns", json=body)
+                break
+            except RefusedError as error:
+                if error.status != 409:
+                    raise
+                if self._exists(run):
+                    break
+                if attempt + 1 == _LOGICAL_DATES:
+                    raise
         return run
 
     def state(self, run: Run) -> Snapshot:

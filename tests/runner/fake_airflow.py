@@ -41,6 +41,7 @@ class DagRun:
     dag: str
     id: str
     conf: dict[str, Any]
+    logical_date: str | None = None
     looks: int = 0
     state: str | None = None
 
@@ -71,6 +72,7 @@ class FakeAirflow:
         self.headers: list[dict[str, str]] = []
         self.faults: list[Fault] = []
         self.page_size = 100
+        self.taken_dates = 0
         self.on_request: Callable[[str, str], None] = lambda _method, _path: None
         self.released = threading.Event()
         self.lock = threading.RLock()
@@ -188,9 +190,11 @@ class FakeAirflow:
         self.requests.append(("START", f"/dags/{name}/{body['dag_run_id']}"))
         if dag.refuses:
             return 400, {"detail": dag.refuses}
-        if body["dag_run_id"] in self.runs:
+        taken = {run.logical_date for run in self.runs.values() if run.dag == name and run.logical_date}
+        self.taken_dates -= 1
+        if body["dag_run_id"] in self.runs or body["logical_date"] in taken or self.taken_dates >= 0:
             return 409, {"detail": {"reason": "Unique constraint violation", "message": "see the log"}}
-        self.runs[body["dag_run_id"]] = DagRun(name, body["dag_run_id"], body["conf"])
+        self.runs[body["dag_run_id"]] = DagRun(name, body["dag_run_id"], body["conf"], body["logical_date"])
         return 200, {"dag_run_id": body["dag_run_id"], "state": "queued"}
 
     def _run(self, run_id: str) -> tuple[int, Any]:

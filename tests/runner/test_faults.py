@@ -9,6 +9,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable
+from datetime import datetime, timezone
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -83,6 +84,33 @@ def test_a_start_whose_answer_is_lost_starts_one_run(
     assert len(fake.runs) == 1
     assert "no contact" in done.out
     assert "contact again" in done.out
+
+
+def test_a_run_has_the_logical_date_of_its_start(fake: FakeAirflow, runner: Runner) -> None:
+    """Airflow finds the runs before another one, and their success, by it."""
+    fake.dags = {"wf": Dag()}
+    before = datetime.now(timezone.utc)
+
+    done = runner.run("--phase", "wf")
+
+    assert done.code == 0, done.text
+    [started] = fake.runs.values()
+    assert started.logical_date is not None
+    assert before <= datetime.fromisoformat(started.logical_date) <= datetime.now(timezone.utc)
+
+
+@pytest.mark.parametrize(("taken", "code"), [(4, 0), (5, 5)])
+def test_a_logical_date_that_another_run_has_is_given_up_for_a_later_one(
+    fake: FakeAirflow, runner: Runner, taken: int, code: int
+) -> None:
+    fake.dags = {"wf": Dag()}
+    fake.taken_dates = taken
+
+    done = runner.run("--phase", "wf")
+
+    assert done.code == code, done.text
+    assert len(fake.posts("wf")) == 5
+    assert len(fake.runs) == (1 if code == 0 else 0)
 
 
 def test_a_start_that_is_answered_too_late_starts_one_run(fake: FakeAirflow, runner: Runner) -> None:

@@ -89,6 +89,7 @@ def test_the_phases_of_the_seed(airflow: LocalAirflow) -> None:
         [found] = [r for r in airflow.runs(each["workflow"]) if r.run_id == each["run_id"]]
         assert found.state == "success"
         details = airflow._call("GET", f"/api/v2/dags/{each['workflow']}/dagRuns/{each['run_id']}")
+        assert details["logical_date"] is not None  # by which later runs know of this one's success
         times.setdefault(each["phase"], []).append((details["queued_at"], details["end_date"]))
     for phase in (2, 3, 4):
         assert min(queued for queued, _ in times[phase]) > max(ended for _, ended in times[phase - 1])
