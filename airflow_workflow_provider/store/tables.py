@@ -51,6 +51,14 @@ class Table(DeclarativeBase):
     )
 
 
+class Publication:
+    """Columns that tell who published, why and when."""
+
+    author: Mapped[str] = mapped_column(NAME)
+    message: Mapped[str] = mapped_column(LONG_TEXT)
+    published_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
 class HeadRow(Table):
     """The one row that says which release is the newest; whoever writes holds its lock.
 
@@ -89,7 +97,7 @@ class DefinitionRow(Table):
     draft_revision: Mapped[int] = mapped_column(default=0)
 
 
-class VersionRow(Table):
+class VersionRow(Publication, Table):
     """A published version. What lists show of it is kept beside its text; ``tags`` is a JSON array.
 
     ``searched``: name and all that, casefolded, since databases differ in what they take for the same letter.
@@ -105,9 +113,6 @@ class VersionRow(Table):
     definition_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     digest: Mapped[str] = mapped_column(DIGEST)
-    author: Mapped[str] = mapped_column(NAME)
-    message: Mapped[str] = mapped_column(LONG_TEXT)
-    published_at: Mapped[datetime] = mapped_column(UtcDateTime)
     description: Mapped[str] = mapped_column(LONG_TEXT)
     owner: Mapped[str] = mapped_column(LONG_TEXT)
     tags: Mapped[str] = mapped_column(LONG_TEXT)
@@ -133,16 +138,13 @@ class UseRow(Table):
     name: Mapped[str] = mapped_column(NAME, primary_key=True)
 
 
-class ReleaseRow(Table):
+class ReleaseRow(Publication, Table):
     """A set of current versions."""
 
     __tablename__ = f"{PREFIX}release"
     __table_args__ = _MARIADB
 
     number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
-    author: Mapped[str] = mapped_column(NAME)
-    message: Mapped[str] = mapped_column(LONG_TEXT)
-    published_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
 class PlacementRow(Table):
