@@ -23,7 +23,7 @@ from airflow_workflow_provider.store.records import Kind
 
 
 @dataclass(frozen=True, slots=True)
-class LoadedWorkflow:
+class CompiledWorkflow:
     """A definition without errors, and its plan; ``stored`` if it comes from the store."""
 
     definition: Definition
@@ -32,29 +32,29 @@ class LoadedWorkflow:
 
 
 @dataclass(frozen=True, slots=True)
-class LoadedPackage:
+class CheckedPackage:
     """A package without errors; ``stored`` if it comes from the store."""
 
     package: Package
     stored: Shown | None = None
 
 
-def load_workflow(arguments: Namespace, console: Console) -> LoadedWorkflow:
+def load_workflow(arguments: Namespace, console: Console) -> CompiledWorkflow:
     """A workflow; ``UsageError`` for what cannot be one, ``DefinitionErrors`` for a broken one."""
     if _is_file(arguments, console):
         return _workflow_in_file(arguments.definition)
     loaded = _in_store(arguments, Kind.WORKFLOW.value)
-    assert isinstance(loaded, LoadedWorkflow)
+    assert isinstance(loaded, CompiledWorkflow)
     return loaded
 
 
-def load_definition(arguments: Namespace, console: Console) -> LoadedWorkflow | LoadedPackage:
+def load_definition(arguments: Namespace, console: Console) -> CompiledWorkflow | CheckedPackage:
     """A workflow or a package; errors as above."""
     given = arguments.definition
     if not _is_file(arguments, console):
         return _in_store(arguments, arguments.kind)
     if is_package(given) and os.path.lexists(given) and not is_folder(given):
-        return LoadedPackage(_package(read_package(readable(given)), {}))
+        return CheckedPackage(_package(read_package(readable(given)), {}))
     return _workflow_in_file(given)
 
 
@@ -72,12 +72,12 @@ def _is_file(arguments: Namespace, console: Console) -> bool:
     raise UsageError(f"there is no file '{given}'; names in the store are known to {command} only")
 
 
-def _workflow_in_file(path: str) -> LoadedWorkflow:
+def _workflow_in_file(path: str) -> CompiledWorkflow:
     reading = read_workflow(workflow_file(path))
     return _compiled(reading, {}, None)
 
 
-def _in_store(arguments: Namespace, kind: str | None) -> LoadedWorkflow | LoadedPackage:
+def _in_store(arguments: Namespace, kind: str | None) -> CompiledWorkflow | CheckedPackage:
     from airflow_workflow_provider.store.settings import open_store
 
     store = open_store()
@@ -88,13 +88,13 @@ def _in_store(arguments: Namespace, kind: str | None) -> LoadedWorkflow | Loaded
         return _compiled(reading, texts, found)
     text = definition.source.text
     package = given_package(definition.version.name, text, definition.file)
-    return LoadedPackage(_package(package, {definition.file: text}), found)
+    return CheckedPackage(_package(package, {definition.file: text}), found)
 
 
-def _compiled(reading: Reading, texts: Mapping[str, str], stored: Shown | None) -> LoadedWorkflow:
+def _compiled(reading: Reading, texts: Mapping[str, str], stored: Shown | None) -> CompiledWorkflow:
     if reading.errors or reading.definition is None:
         raise _errors(reading.diagnostics, texts)
-    return LoadedWorkflow(reading.definition, compile_workflow(reading.definition), stored)
+    return CompiledWorkflow(reading.definition, compile_workflow(reading.definition), stored)
 
 
 def _package(found: PackageFile, texts: Mapping[str, str]) -> Package:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 from airflow_workflow_provider.cli.console import Console, printable
-from airflow_workflow_provider.cli.loading import LoadedPackage, LoadedWorkflow, load_definition
+from airflow_workflow_provider.cli.loading import CheckedPackage, CompiledWorkflow, load_definition
 from airflow_workflow_provider.cli.show_json import package_json, workflow_json
 from airflow_workflow_provider.cli.show_package import package_lines
 from airflow_workflow_provider.cli.stored_text import stored_facts
@@ -41,21 +41,21 @@ def run(arguments: Namespace, console: Console) -> int:
     """Show it."""
     loaded = load_definition(arguments, console)
     if arguments.output == "json":
-        document = package_json(loaded) if isinstance(loaded, LoadedPackage) else workflow_json(loaded)
+        document = package_json(loaded) if isinstance(loaded, CheckedPackage) else workflow_json(loaded)
         console.write(json.dumps(document, indent=2))
         return 0
-    for line in package_lines(loaded, console) if isinstance(loaded, LoadedPackage) else _lines(loaded, console):
+    for line in package_lines(loaded, console) if isinstance(loaded, CheckedPackage) else _lines(loaded, console):
         console.write(line)
     return 0
 
 
-def _lines(workflow: LoadedWorkflow, console: Console) -> Iterator[str]:
+def _lines(workflow: CompiledWorkflow, console: Console) -> Iterator[str]:
     yield from _head(workflow, console)
     yield from _tasks(workflow, console)
     yield from _extra_nodes(workflow.plan, console)
 
 
-def _head(workflow: LoadedWorkflow, console: Console) -> Iterator[str]:
+def _head(workflow: CompiledWorkflow, console: Console) -> Iterator[str]:
     plan = workflow.plan
     yield f"{console.paint(plan.workflow, 'bold')}  {console.paint('version ' + plan.version, 'dim')}"
     if plan.description:
@@ -118,7 +118,7 @@ def _facts(facts: dict[str, str], indent: str = "  ") -> Iterator[str]:
         yield f"{indent}{name:<{width}}  {fact}"
 
 
-def _tasks(workflow: LoadedWorkflow, console: Console) -> Iterator[str]:
+def _tasks(workflow: CompiledWorkflow, console: Console) -> Iterator[str]:
     yield ""
     yield console.paint("tasks", "bold")
     for task in workflow.plan.tasks:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
-from airflow_workflow_provider.cli.loading import LoadedPackage, LoadedWorkflow
+from airflow_workflow_provider.cli.loading import CheckedPackage, CompiledWorkflow
 from airflow_workflow_provider.cli.stored import Shown, version_json
 from airflow_workflow_provider.cli.words import when
 from airflow_workflow_provider.compiler.normal_form import package_form
@@ -15,7 +15,7 @@ from airflow_workflow_provider.compiler.plan import OperatorWork, Plan, PlannedT
 _EXPECT = ("min", "max", "of_usual", "checks", "on_violation")
 
 
-def workflow_json(workflow: LoadedWorkflow) -> dict[str, Any]:
+def workflow_json(workflow: CompiledWorkflow) -> dict[str, Any]:
     """A workflow with what Airflow makes of it."""
     plan = workflow.plan
     return {
@@ -39,7 +39,7 @@ def workflow_json(workflow: LoadedWorkflow) -> dict[str, Any]:
     }
 
 
-def package_json(loaded: LoadedPackage) -> dict[str, Any]:
+def package_json(loaded: CheckedPackage) -> dict[str, Any]:
     """A package, with its short forms written out."""
     form = package_form(loaded.package)
     return {

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from airflow_workflow_provider.cli.console import Console, printable
-from airflow_workflow_provider.cli.loading import LoadedPackage
+from airflow_workflow_provider.cli.loading import CheckedPackage
 from airflow_workflow_provider.cli.stored_text import stored_facts
 from airflow_workflow_provider.cli.table import table_lines
 from airflow_workflow_provider.cli.variables_text import origin
@@ -15,7 +15,7 @@ from airflow_workflow_provider.compiler.normal_form import package_form
 from airflow_workflow_provider.definitions.package_runs import package_run
 
 
-def package_lines(loaded: LoadedPackage, console: Console) -> Iterator[str]:
+def package_lines(loaded: CheckedPackage, console: Console) -> Iterator[str]:
     """Its head, its variables, and what it runs with which arguments."""
     package = loaded.package
     yield f"{console.paint(package.package, 'bold')}  {console.paint('package', 'dim')}"

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from airflow_workflow_provider.cli.console import printable
-from airflow_workflow_provider.cli.loading import LoadedWorkflow
+from airflow_workflow_provider.cli.loading import CompiledWorkflow
 from airflow_workflow_provider.cli.words import value_text
 from airflow_workflow_provider.compiler.plan import Plan, PlannedTask, PlannedVariable
 from airflow_workflow_provider.definitions.models import Variable
@@ -46,7 +46,7 @@ def _fallback(default: Any, required: bool, secret: str | None) -> str:
     return "no default" if default is None else f"default {value_text(default)}"
 
 
-def read_lines(workflow: LoadedWorkflow, task: PlannedTask) -> Iterator[str]:
+def read_lines(workflow: CompiledWorkflow, task: PlannedTask) -> Iterator[str]:
     """Every variable that a task reads, with the places where its value is looked for, in this order."""
     own = [variable for _, variable in own_reads(workflow.definition, task.id)]
     if task.scope.package is not None:
