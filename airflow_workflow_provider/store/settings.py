@@ -136,7 +136,13 @@ def _api_says_absent(comms: Any, conn_id: str) -> bool:
 def connection_url(connection: Connection) -> URL:
     """The address of the database that an Airflow connection leads to, with a driver that is installed."""
     if connection.conn_type == "sqlite":
-        return URL.create("sqlite", database=connection.host or connection.schema)
+        file = connection.host or connection.schema
+        if not file or file == ":memory:":
+            raise StoreUnavailableError(
+                f"the workflow store's connection '{connection.conn_id}' names no file; give one as its host, or as in "
+                "sqlite:////var/lib/airflow/workflows.db"
+            )
+        return URL.create("sqlite", database=file)
     backend = _BACKENDS.get(connection.conn_type or "")
     if backend is None:
         raise StoreUnavailableError(

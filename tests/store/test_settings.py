@@ -131,6 +131,7 @@ def test_in_a_task_an_api_server_that_fails_is_no_new_empty_store(
             "etl@db/flows?charset=utf8mb4",
         ),
         (Connection(conn_id="x", conn_type="sqlite", host="/data/flows.db"), "sqlite:////data/flows.db"),
+        (Connection(conn_id="x", conn_type="sqlite", schema="/data/flows.db"), "sqlite:////data/flows.db"),
     ],
 )
 def test_connections_lead_to_databases(connection: Connection, expected: str) -> None:
@@ -140,6 +141,20 @@ def test_connections_lead_to_databases(connection: Connection, expected: str) ->
 def test_a_connection_to_something_else_is_refused() -> None:
     with pytest.raises(StoreUnavailableError, match="is of type 'http'; it must be postgres, mysql or sqlite"):
         settings.connection_url(Connection(conn_id="web", conn_type="http"))
+
+
+@pytest.mark.parametrize("uri", ["sqlite://", "sqlite:///", '{"conn_type": "sqlite", "host": ":memory:"}'])
+def test_a_connection_to_sqlite_without_a_file_is_told_how_to_name_one(
+    uri: str, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_ELSEWHERE", uri)
+    with pytest.raises(
+        StoreUnavailableError, match=r"'elsewhere' names no file; .* sqlite:////var/lib/airflow"
+    ) as told:
+        settings.open_store("elsewhere")
+    named = str(told.value).rpartition(" ")[2]
+    monkeypatch.setenv("AIRFLOW_CONN_ELSEWHERE", named.replace("/var/lib/airflow", str(home)))
+    assert settings.open_store("elsewhere").name == f"the workflow store {home / 'workflows.db'}"
 
 
 def test_settings_are_lists_with_commas_or_line_breaks(monkeypatch: pytest.MonkeyPatch) -> None:
