@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, delete, insert, select, update
 
+from airflow_workflow_provider.definitions.models import Package, Workflow
+from airflow_workflow_provider.definitions.rules import check_stored_name
 from airflow_workflow_provider.store.changes import definition_id, note
-from airflow_workflow_provider.store.errors import ConflictError, NotFoundError
+from airflow_workflow_provider.store.errors import ConflictError, InvalidNameError, NotFoundError
 from airflow_workflow_provider.store.queries import source
 from airflow_workflow_provider.store.records import Actor, Draft, Kind, Source
 from airflow_workflow_provider.store.repository import WorkflowStore
@@ -46,11 +48,12 @@ def save_draft(
     revision: int | None = None,
     based_on: int | None = None,
 ) -> Draft:
-    """Save a draft, right or not.
+    """Save a draft, right or not; ``InvalidNameError`` if it could never be published under that name.
 
     ``revision``: that of the draft which the text was made from, ``None`` where there was none. ``ConflictError`` if
     somebody else has saved, discarded or published it since; nothing is overwritten.
     """
+    _require_name(kind, name)
     with store.writing() as connection:
         present = find_draft(connection, kind, name)
         require_revision(present, kind, name, revision)
@@ -85,6 +88,12 @@ def remove_draft(connection: Connection, kind: Kind, name: str) -> None:
     """Take a draft away, in a transaction."""
     definition = definition_id(connection, kind, name)
     connection.execute(delete(DraftRow).where(DraftRow.definition_id == definition))
+
+
+def _require_name(kind: Kind, name: str) -> None:
+    model = Workflow if kind is Kind.WORKFLOW else Package
+    for finding in check_stored_name(model, name):
+        raise InvalidNameError(f"a draft needs a name that a {kind.value} may have: {finding.message}")
 
 
 def _next_revision(connection: Connection, definition: int) -> int:

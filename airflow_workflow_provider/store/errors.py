@@ -27,6 +27,10 @@ class InvalidTextError(StoreError):
     """A text that databases cannot keep."""
 
 
+class InvalidNameError(StoreError):
+    """A name that no definition may bear."""
+
+
 class ConflictError(StoreError):
     """Somebody else has saved or published in between."""
 

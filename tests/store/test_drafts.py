@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from airflow_workflow_provider.store.drafts import discard_draft, list_drafts, read_draft, save_draft
-from airflow_workflow_provider.store.errors import ConflictError, InvalidDefinitionsError, NotFoundError, StoreError
+from airflow_workflow_provider.store.errors import (
+    ConflictError,
+    InvalidDefinitionsError,
+    InvalidNameError,
+    NotFoundError,
+    StoreError,
+)
 from airflow_workflow_provider.store.publishing import publish_draft
 from airflow_workflow_provider.store.records import Actor, Draft, Kind, Source
 from airflow_workflow_provider.store.repository import WorkflowStore
@@ -91,6 +98,28 @@ def test_a_wrong_or_outdated_draft_is_not_published_and_stays(store: WorkflowSto
         publish_draft(store, package, BOB, "", RULES)
     assert [(each.name, each.revision) for each in list_drafts(store)] == [("daily", 3), ("load", 1), ("weekly", 1)]
     assert store.newest_release().number == 0
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "problem"),
+    [
+        (WORKFLOW, "two words", "'two words' is not a valid name; expected letters, digits, '_', '-' and '.'"),
+        (WORKFLOW, "", "'' is not a valid name"),
+        (WORKFLOW, "a" * 251, "a name has 250 characters at most, this one has 251"),
+        (WORKFLOW, "é" * 101, "200 bytes of UTF-8 at most"),
+        (WORKFLOW, "cаmpaign", "letters of one script"),
+        (WORKFLOW, "../daily", "is not a valid name"),
+        (Kind.PACKAGE, "load.orders", "expected a letter or '_', then letters, digits, '_' or '-'"),
+        (Kind.PACKAGE, "l" * 201, "a name has 200 characters at most"),
+    ],
+)
+def test_a_draft_has_a_name_under_which_it_can_be_published(
+    store: WorkflowStore, kind: Kind, name: str, problem: str
+) -> None:
+    with pytest.raises(InvalidNameError, match=f"a name that a {kind.value} may have: .*{re.escape(problem)}"):
+        save_draft(store, kind, name, Source("anything"), ANN)
+    assert list_drafts(store) == []
+    assert store.history() == []
 
 
 def test_what_is_not_there_cannot_be_discarded(store: WorkflowStore) -> None:

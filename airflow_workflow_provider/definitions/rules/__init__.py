@@ -80,6 +80,13 @@ def check_stored_limits(workflow: Workflow) -> list[Finding]:
     return list(limited(stored_limits.check(workflow)))
 
 
+def check_stored_name(model: type[Workflow] | type[Package], name: str) -> list[Finding]:
+    """Why a definition of the store may not bear a name; empty if it may."""
+    where = "workflow" if model is Workflow else "package"
+    findings = [each for each in validate(model, {where: name})[1] if each.location == (where,)]
+    return findings or (list(stored_limits.check_name(name)) if model is Workflow else [])
+
+
 def check_stored(definition: Definition, trust: Trust) -> list[Finding]:
     """What a well-shaped definition from the store does that it may not do."""
     return list(limited(not_allowed.check(definition, trust)))

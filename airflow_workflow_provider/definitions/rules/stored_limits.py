@@ -36,7 +36,7 @@ _MOST: Final = {"tags": 50, "schedules": 50, "checks": 100, "variables": 1_000, 
 
 def check(workflow: Workflow) -> Iterator[Finding]:
     """Check a well-shaped workflow, before anything looks at its tasks together."""
-    yield from _name(workflow.workflow)
+    yield from check_name(workflow.workflow)
     yield from _counts(workflow)
     yield from _templates(workflow)
     yield from _texts(workflow)
@@ -44,7 +44,7 @@ def check(workflow: Workflow) -> Iterator[Finding]:
     yield from _tags(workflow.tags)
 
 
-def _name(name: str) -> Iterator[Finding]:
+def check_name(name: str) -> Iterator[Finding]:
     """A name is a dag_id and a file's name, and people take it for what it looks like."""
     where: Location = ("workflow",)
     if len(name.encode()) > _NAME_BYTES:
