@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from argparse import Namespace
 
-from airflow_workflow_provider.cli.console import Console, UsageError, printable
+from airflow_workflow_provider.cli.console import Console, UsageError
 from airflow_workflow_provider.cli.stored import find_kind
 from airflow_workflow_provider.cli.stored_text import release_line
 from airflow_workflow_provider.cli.table import table_lines
@@ -20,7 +20,7 @@ def run(arguments: Namespace, console: Console) -> int:
     kinds = {name: find_kind(store, name, arguments.kind) for name in arguments.names}
     kind, *others = dict.fromkeys(kinds.values())
     if others:
-        told = ", ".join(f"'{printable(name)}' is a {each.value}" for name, each in kinds.items())
+        told = ", ".join(f"'{name}' is a {each.value}" for name, each in kinds.items())
         raise UsageError(f"archive workflows and packages one after the other: {told}")
     published = archive(store, kind, list(kinds), settings.command_line_actor(), arguments.message, settings.rules())
     if arguments.output == "json":

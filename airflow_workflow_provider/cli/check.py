@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from airflow_workflow_provider.cli.files import absolute, is_workflow, shown
+from airflow_workflow_provider.cli.files import is_workflow, place, shown
 from airflow_workflow_provider.cli.targets import Target
 from airflow_workflow_provider.definitions.called_workflows import CallGraph, check_calls
 from airflow_workflow_provider.definitions.diagnostics import Diagnostic, Finding, sort_key
@@ -52,7 +52,7 @@ class Checker:
         self._add(diagnostics)
         if reading.document is not None and isinstance(reading.document.data.get("workflow"), str):
             good = not any(diagnostic.is_error for diagnostic in diagnostics)
-            self._named[absolute(target.path)] = _Named(target.path, reading.name, good)
+            self._named[place(target.path)] = _Named(target.path, reading.name, good)
 
     def _calls(self, library: Library) -> CallGraph:
         """Of all workflows that are loaded together with those of the library."""
@@ -67,7 +67,7 @@ class Checker:
         """Files of one folder must not share a workflow name: the loader could use one of them at most."""
         by_name: dict[str, list[_Named]] = {}
         for path in paths:
-            named = self._named.get(absolute(path))
+            named = self._named.get(place(path))
             if named is not None:
                 by_name.setdefault(named.name, []).append(named)
         for same in by_name.values():

@@ -25,7 +25,7 @@ _CODES: Final = {
 
 
 class UsageError(Exception):
-    """The command cannot be carried out as it was given; one sentence a line."""
+    """The command cannot be carried out as it was given; each argument is a sentence that says why."""
 
 
 class CommandError(Exception):

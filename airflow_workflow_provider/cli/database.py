@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from airflow_workflow_provider.cli.console import UsageError, printable
+from airflow_workflow_provider.cli.console import UsageError
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -24,7 +24,7 @@ def metadata_session() -> Iterator[Session]:
         with create_session() as session:
             yield session
     except ExplanationError as error:
-        raise UsageError(printable(str(error))) from None
+        raise UsageError(str(error)) from None
     except DBAPIError as error:
         problem = str(error.orig).strip().partition("\n")[0]
         raise UsageError(

@@ -6,7 +6,7 @@ import json
 from argparse import Namespace
 from typing import TYPE_CHECKING, Final
 
-from airflow_workflow_provider.cli.console import Console, UsageError, printable
+from airflow_workflow_provider.cli.console import Console, UsageError
 from airflow_workflow_provider.cli.database import metadata_session
 from airflow_workflow_provider.cli.explain_text import explanation_lines
 from airflow_workflow_provider.definitions.diagnostics import quoted_list
@@ -45,15 +45,14 @@ def _find(run: str, workflow: str | None, session: Session) -> RecordedRun:
         return find_run(having[0], run, session)
     if having:
         raise UsageError(
-            f"several workflows have a run '{printable(run)}': {quoted_list(having)}; "
-            f"add --workflow, or write {having[0]}/{printable(run)}"
+            f"several workflows have a run '{run}': {quoted_list(having)}; add --workflow, or write {having[0]}/{run}"
         )
     name, slash, own = run.partition("/")
     if slash:
         return _find(own, name, session)
     if run == LATEST:
         raise UsageError("the latest run of which workflow? write NAME/latest, or add --workflow")
-    raise UsageError(f"there is no run '{printable(run)}'{nearest_run(run, session)}")
+    raise UsageError(f"there is no run '{run}'{nearest_run(run, session)}")
 
 
 def _latest(workflow: str, session: Session) -> RecordedRun:

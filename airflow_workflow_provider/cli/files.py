@@ -17,9 +17,12 @@ def readable(path: str) -> str:
     return normal if os.sep in normal else f".{os.sep}{normal}"
 
 
-def absolute(path: str) -> str:
-    """What tells that two paths name one file."""
-    return str(Path(path).absolute())
+def place(path: str) -> str:
+    """What tells that two paths name one file. A link is a file of its own, as it is for the loader; one to a folder on
+    the way to it is followed.
+    """
+    folder, name = os.path.split(path)
+    return str(Path(os.path.realpath(folder), name))
 
 
 def is_folder(path: str) -> bool:

@@ -24,7 +24,7 @@ class _Parser(argparse.ArgumentParser):
     """Says what is wrong in one line."""
 
     def error(self, message: str) -> NoReturn:
-        self.exit(USAGE, f"error: {message} (see {self.prog} --help)\n")
+        self.exit(USAGE, f"error: {printable(message)} (see {self.prog} --help)\n")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -44,8 +44,8 @@ def execute(command: Command, arguments: argparse.Namespace, *, starts_airflow: 
         code: int = function(arguments, console)
         console.out.flush()
     except UsageError as error:
-        for line in str(error).splitlines():
-            console.note(f"{console.paint_note('error:', 'bold', 'red')} {line}")
+        for problem in error.args:
+            _note_error(problem, console)
         return USAGE
     except DefinitionErrors as error:
         _tell(error, console)
@@ -54,7 +54,7 @@ def execute(command: Command, arguments: argparse.Namespace, *, starts_airflow: 
         if isinstance(error, InvalidDefinitionsError) and error.diagnostics:
             _tell(DefinitionErrors(error.diagnostics), console)
             return ERRORS
-        console.note(f"{console.paint_note('error:', 'bold', 'red')} {printable(str(error))}")
+        _note_error(str(error), console)
         return ERRORS
     except BrokenPipeError:  # the reader has gone, as `head` does
         _silence_stdout()
@@ -67,6 +67,11 @@ def execute(command: Command, arguments: argparse.Namespace, *, starts_airflow: 
         console.note("\ninterrupted")
         return INTERRUPTED
     return code
+
+
+def _note_error(problem: str, console: Console) -> None:
+    """One line, whatever names and texts are in it."""
+    console.note(f"{console.paint_note('error:', 'bold', 'red')} {printable(problem)}")
 
 
 def _silence_stdout() -> None:
@@ -100,6 +105,6 @@ def _unknown_command(name: str) -> int:
     if any(command.name == name for command in COMMANDS):
         sys.stderr.write(f"error: '{name}' needs Airflow; run airflow {GROUP} {name}\n")
         return USAGE
-    message = unknown_name("command", name, _COMMANDS)
+    message = printable(unknown_name("command", name, _COMMANDS))
     sys.stderr.write(f"error: {message} (see {PROGRAM} --help)\n")
     return USAGE

@@ -55,7 +55,7 @@ def _refuse_unknown(names: Sequence[str], fail: Sequence[str], skip: Sequence[st
     problems = [unknown_name("task", name, names) for name in dict.fromkeys((*fail, *skip)) if name not in known]
     problems += [f"task '{name}' cannot both fail and be skipped" for name in dict.fromkeys(fail) if name in skip]
     if problems:
-        raise UsageError("\n".join(problems))
+        raise UsageError(*problems)
 
 
 def _notes(plan: Plan, meaning: RunMeaning, failing: Sequence[str], skipping: Sequence[str]) -> Iterator[str]:

@@ -9,11 +9,11 @@ from pathlib import Path
 
 from airflow_workflow_provider.cli.console import UsageError
 from airflow_workflow_provider.cli.files import (
-    absolute,
     definition_problem,
     folder_problem,
     is_folder,
     no_definitions,
+    place,
     readable,
 )
 from airflow_workflow_provider.definitions.library import Library
@@ -56,14 +56,14 @@ def find_targets(paths: Sequence[str]) -> Targets:
         else:
             singles.append(readable(path))
     if problems:
-        raise UsageError("\n".join(problems))
+        raise UsageError(*problems)
     found = [Target(path, library) for library in folders for path in _definitions(library)]
     found += _with_shared_libraries(singles)
     roots = (*(str(library.root) for library in folders), *map(_folder, singles))
     return Targets(
         _each_once(found),
         tuple(tuple(_definitions(library)) for library in folders),
-        tuple(dict.fromkeys(map(absolute, roots))),
+        tuple(dict.fromkeys(str(Path(root).absolute()) for root in roots)),
     )
 
 
@@ -86,4 +86,4 @@ def _folder(path: str) -> str:
 
 
 def _each_once(targets: Iterable[Target]) -> tuple[Target, ...]:
-    return tuple({absolute(target.path): target for target in reversed(list(targets))}.values())[::-1]
+    return tuple({place(target.path): target for target in reversed(list(targets))}.values())[::-1]

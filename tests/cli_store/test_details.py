@@ -88,6 +88,9 @@ def test_texts_of_the_store_cannot_upset_a_terminal(run: Run, folder: Path) -> N
         "diff w 1 2 --text",
         "graph w",
         "show \x1b[31m",
+        "explain \x1b[31m",
+        "explain \x1b[31m/run",
+        "runs \x1b[31m",
         "versions --json w",
         "list --json",
     ):
@@ -196,6 +199,12 @@ def test_two_files_of_one_name_are_not_published(run: Run, folder: Path) -> None
     done = run("publish bad")
     assert done.code == 1
     assert "workflow 'same' is also defined in" in done.err
+
+
+def test_a_file_that_is_named_twice_is_published_once(run: Run, folder: Path) -> None:
+    write(folder, "p/below/w.workflow.yaml", SIMPLE.format("w"))
+    done = run("publish p/below/w.workflow.yaml ./p/below/w.workflow.yaml p/below/../below/w.workflow.yaml p")
+    assert (done.code, done.out, done.err) == (0, "workflow  w  version 1\nrelease 1\n", "")
 
 
 def test_an_old_version_is_shown_with_its_packages_as_they_were(run: Run, folder: Path) -> None:

@@ -117,6 +117,15 @@ class TestValidate:
         absolute = str(GOLDEN / "broken" / name)
         assert run("validate", absolute).out.startswith(f"{absolute}:3:1: ")
 
+    def test_counts_a_file_once_by_whatever_path_it_is_named(self, run: Run, tmp_path: Path) -> None:
+        folder = tmp_path / "real" / "below"
+        folder.mkdir(parents=True)
+        (folder / "w.workflow.yaml").write_text("workflow: w\ntasks: {a: {sql: SELECT 1}}\n", encoding="utf-8")
+        (tmp_path / "link").symlink_to("real/below")
+        names = ("real/below/w.workflow.yaml", "./real/below/../below/w.workflow.yaml", "link/w.workflow.yaml")
+        result = run("validate", *names, str(folder / "w.workflow.yaml"), "real", "link/..", folder=tmp_path)
+        assert result.err == "no problems in 1 file\n"
+
     def test_the_order_of_the_arguments_does_not_matter(self, run: Run) -> None:
         files = sorted(str(path.relative_to(GOLDEN)) for path in (GOLDEN / "broken").rglob("*.*.*"))
         forwards, backwards = run("validate", *files), run("validate", *reversed(files))
@@ -207,6 +216,19 @@ def test_every_wrong_path_is_told_at_once(run: Run) -> None:
         "error: there is no file or folder 'nowhere'",
         "error: there is no file or folder 'neither'",
     ]
+
+
+def test_a_problem_is_one_line_whatever_name_it_has(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "a\nb.txt").write_text("no definition", encoding="utf-8")
+    given = ("no\nwhere", "a\nb.txt", "ne\u2028ither")
+    assert run("validate", *given, folder=tmp_path).err.splitlines() == [
+        r"error: there is no file or folder 'no\nwhere'",
+        r"error: 'a\nb.txt' is not named as a definition; expected *.workflow.yaml, *.package.yaml (or .yml, .json)",
+        r"error: there is no file or folder 'ne\u2028ither'",
+    ]
+    assert run("show", given[1], folder=tmp_path).err.count("\n") == 1
+    assert run("no\nsuch").err.count("\n") == 1
+    assert run("validate", "x", "--no\nsuch").err.count("\n") == 1
 
 
 def test_help_explains_every_command(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
