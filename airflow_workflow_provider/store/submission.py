@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from airflow_workflow_provider.definitions.called_workflows import called_workflow
+from airflow_workflow_provider.definitions.diagnostics import Finding, Location
 from airflow_workflow_provider.definitions.document import Document, DocumentError, parse, read_text
 from airflow_workflow_provider.definitions.library import PACKAGE_SUFFIXES, definition_stem, document_diagnostic
 from airflow_workflow_provider.definitions.reader import SQL_FILE
@@ -41,15 +43,22 @@ class Submission:
 def read_submission(path: str) -> Submission:
     """A definition file with the ``.sql`` files that it names; ``InvalidDefinitionsError`` if it cannot be read.
 
-    A ``.sql`` file that cannot be read is left out: publishing then points to the place that names it.
+    A ``.sql`` file that cannot be read is left out: publishing then points to the place that names it. One behind a
+    link out of the definition's folder is refused: what is published can be read by more people than that file.
     """
     kind = Kind.PACKAGE if path.endswith(PACKAGE_SUFFIXES) else Kind.WORKFLOW
     form: Any = "json" if path.endswith(".json") else "yaml"
     try:
         submission = Submission(kind, Source(read_text(Path(path)), form), path)
-        files = dict(_sql_files(submission.document.data, Path(path).parent))
+        document = submission.document
     except DocumentError as error:
         raise InvalidDefinitionsError.of([document_diagnostic(error, path)]) from None
+    folder = Path(path).parent
+    named = list(_sql_files(document.data))
+    outside = [document.diagnostic(_outside(*each)) for each in named if not _is_inside(folder, each[1])]
+    if outside:
+        raise InvalidDefinitionsError.of(outside)
+    files = dict(_texts(folder, (relative for _, relative in named)))
     return Submission(kind, Source(submission.source.text, form, files), path) if files else submission
 
 
@@ -65,21 +74,33 @@ def facts(kind: Kind, data: dict[str, Any]) -> Facts:
     )
 
 
-def _sql_files(data: dict[str, Any], folder: Path) -> Iterator[tuple[str, str]]:
-    """The .sql files in the folder or below it that tasks name, with their texts."""
+def _sql_files(data: dict[str, Any]) -> Iterator[tuple[Location, str]]:
+    """The .sql files that tasks name, going by their paths in the folder or below it, and where they are named."""
     tasks = data.get("tasks")
-    for task in tasks.values() if isinstance(tasks, dict) else ():
+    for name, task in tasks.items() if isinstance(tasks, dict) else ():
         sql = task.get("sql") if isinstance(task, dict) else None
-        for text in sql if isinstance(sql, list) else [sql]:
+        for index, text in enumerate(sql if isinstance(sql, list) else [sql]):
             if not isinstance(text, str) or not SQL_FILE.fullmatch(text.strip()):
                 continue
             path = os.path.normpath(text.strip())
-            if Path(path).is_absolute() or path.startswith(".."):
-                continue
-            try:
-                yield path, read_text(Path(folder, path))
-            except DocumentError:
-                continue
+            if not Path(path).is_absolute() and not path.startswith(".."):
+                yield (("tasks", name, "sql", index) if isinstance(sql, list) else ("tasks", name, "sql")), path
+
+
+def _is_inside(folder: Path, relative: str) -> bool:
+    """Whether the file is in the folder or below it when all links are followed."""
+    return Path(os.path.realpath(folder / relative)).is_relative_to(os.path.realpath(folder))
+
+
+def _outside(location: Location, relative: str) -> Finding:
+    message = f"'{relative}' is a link out of the definition's folder; publish a copy of the file instead"
+    return Finding(location, message, "sql_file")
+
+
+def _texts(folder: Path, paths: Iterable[str]) -> Iterator[tuple[str, str]]:
+    for path in paths:
+        with contextlib.suppress(DocumentError):
+            yield path, read_text(folder / path)
 
 
 def _schedule(data: dict[str, Any]) -> str:

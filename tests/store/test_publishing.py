@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from airflow_workflow_provider.definitions.diagnostics import Diagnostic
+from airflow_workflow_provider.definitions.reader import read_workflow
 from airflow_workflow_provider.store.errors import InvalidDefinitionsError, NotPermittedError
 from airflow_workflow_provider.store.permissions import Rules
 from airflow_workflow_provider.store.publishing import activate, archive, publish
@@ -159,6 +160,32 @@ def test_a_sql_file_that_is_not_beside_the_definition_is_an_error_at_its_place(
     with pytest.raises(InvalidDefinitionsError) as caught:
         publish(store, [read_submission(str(definition))], ANN, "", RULES)
     assert (caught.value.diagnostics[0].line, caught.value.diagnostics[0].rule) == (4, "sql_file")
+
+
+def test_links_are_followed_inside_of_the_definitions_folder_only(store: WorkflowStore, tmp_path: Path) -> None:
+    """A mounted ConfigMap is full of links; whoever publishes may read more than those who read the store."""
+    (tmp_path / "secret.sql").write_text("SELECT 'secret'")
+    (tmp_path / "defs" / "..data").mkdir(parents=True)
+    (tmp_path / "defs" / "..data" / "load.sql").write_text("SELECT 1")
+    (tmp_path / "defs" / "load.sql").symlink_to("..data/load.sql")
+    definition = tmp_path / "defs" / "daily.workflow.yaml"
+    definition.write_text("workflow: daily\ndefaults: {connection: db}\ntasks:\n  a: {sql: load.sql}\n")
+    (tmp_path / "link").symlink_to("defs", target_is_directory=True)
+    publish(store, [read_submission(str(tmp_path / "link" / definition.name))], ANN, "", RULES)
+    assert store.definition(Kind.WORKFLOW, "daily").source.files == {"load.sql": "SELECT 1"}
+
+    (tmp_path / "defs" / "out").symlink_to(tmp_path)
+    (tmp_path / "defs" / "also.sql").symlink_to("../secret.sql")
+    with definition.open("a") as more:
+        more.write("  b: {sql: [SELECT 2, out/secret.sql]}\n  c: {sql: also.sql}\n")
+    with pytest.raises(InvalidDefinitionsError) as caught:
+        read_submission(str(definition))
+    wrong = "is a link out of the definition's folder; publish a copy of the file instead [sql_file]"
+    assert [str(each) for each in caught.value.diagnostics] == [
+        f"{definition}:5:23: error: tasks.b.sql[1]: 'out/secret.sql' {wrong}",
+        f"{definition}:6:12: error: tasks.c.sql: 'also.sql' {wrong}",
+    ]
+    assert not any(each.is_error for each in read_workflow(str(definition)).diagnostics), "in a DAG folder it is code"
 
 
 def test_a_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
