@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Engine, func, select
 
 from airflow_workflow_provider.store import queries, schema
 from airflow_workflow_provider.store.engine import reading, writing
-from airflow_workflow_provider.store.errors import NotFoundError, StoreSchemaError
+from airflow_workflow_provider.store.errors import NotFoundError
 from airflow_workflow_provider.store.records import (
     AuditEntry,
     Kind,
@@ -40,7 +40,7 @@ class WorkflowStore:
     """A store in the database behind ``engine``; ``name`` is what messages call it.
 
     Every method: ``StoreUnavailableError`` when the database does not answer or gives up, ``StoreSchemaError`` when its
-    tables are not those of this version of the package.
+    tables are not those of this version of the package: each time, since they may be migrated at any time.
     """
 
     def __init__(self, engine: Engine, name: str = "the workflow store") -> None:
@@ -55,25 +55,18 @@ class WorkflowStore:
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
-        """A transaction that reads; the first one looks whether the tables are the right ones."""
-        self._require_schema()
+        """A transaction that reads."""
         with reading(self.engine, self.name) as connection:
+            schema.require_current(connection, self.name)
             yield connection
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
         """A transaction that writes, alone: others wait until it has ended."""
-        self._require_schema()
         with writing(self.engine, self.name) as connection:
+            schema.require_current(connection, self.name)
             connection.execute(select(HeadRow.id).with_for_update())
             yield connection
-
-    def _require_schema(self) -> None:
-        if "_schema_is_current" not in self.__dict__:
-            problem = schema.check(self.engine, self.name).problem(self.name)
-            if problem:
-                raise StoreSchemaError(problem)
-            self._schema_is_current = True
 
     # Definitions
 

@@ -14,11 +14,14 @@ from typing import Any
 
 import pytest
 from airflow.dag_processing.bundles import base as airflow_base
-from sqlalchemy import URL
+from sqlalchemy import URL, text
 
+from airflow_workflow_provider.bundles import store as store_bundle
 from airflow_workflow_provider.bundles.errors import BundleError, OtherStoreError
 from airflow_workflow_provider.bundles.releases import Releases
 from airflow_workflow_provider.bundles.store import WorkflowStoreDagBundle
+from airflow_workflow_provider.store import schema
+from airflow_workflow_provider.store.engine import writing
 from airflow_workflow_provider.store.errors import NotFoundError, StoreSchemaError, StoreUnavailableError
 from airflow_workflow_provider.store.repository import WorkflowStore
 from tests.bundles.folders import dag_file, names_in, tree
@@ -159,7 +162,43 @@ def test_while_the_store_is_away_all_stays_and_the_log_says_so(
     assert caplog.messages == []
 
 
-def test_a_store_without_tables_is_as_good_as_none(
+def test_tables_that_become_newer_are_told_and_all_stays(
+    bundle: Bundle, store: WorkflowStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    put(store, sql_workflow("a"))
+    made = bundle()
+    made.initialize()
+    needed = schema.check(store.engine).needed
+    set_revision(store, "9999")
+    caplog.clear()
+    made.refresh()
+    (warning,) = caplog.messages
+    assert "was made by a newer version of this package (revision 9999); install that version" in warning
+    assert warning.endswith("; release 1, which is on disk, stays in use")
+    assert len(tree(made.path)) == 1
+    with pytest.raises(StoreSchemaError, match="newer version"):
+        put(store, sql_workflow("b"))
+    set_revision(store, needed)
+    put(store, sql_workflow("b"))
+    made.refresh()
+    assert len(tree(made.path)) == 2
+
+
+def set_revision(store: WorkflowStore, revision: str) -> None:
+    """As if another version of the package had migrated the tables."""
+    with writing(store.engine, store.name) as connection:
+        connection.execute(text(f"UPDATE {schema.VERSION_TABLE} SET version_num = '{revision}'"))
+
+
+def test_a_newer_store_and_nothing_on_disk_is_no_empty_store(bundle: Bundle, store: WorkflowStore) -> None:
+    set_revision(store, "9999")
+    with pytest.raises(StoreSchemaError, match="newer version") as told:
+        bundle().initialize()
+    assert told.value.__cause__ is None
+    assert len(told.traceback) < 6, "Airflow logs it at every attempt"
+
+
+def test_a_store_without_tables_has_no_workflows_and_the_log_says_so(
     database: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     with new_database("postgresql", tmp_path) as url:
@@ -167,11 +206,21 @@ def test_a_store_without_tables_is_as_good_as_none(
         connection += f'"login": "{url.username}", "password": "{url.password or ""}", "schema": "{url.database}"}}'
         monkeypatch.setenv("AIRFLOW_CONN_WORKFLOW_STORE", connection)
         made = WorkflowStoreDagBundle(name="workflows")
-        with pytest.raises(StoreSchemaError, match="has no tables yet; run airflow workflows db migrate"):
-            made.initialize()
+        for look in (made.initialize, made.refresh):
+            caplog.clear()
+            look()
+            (warning,) = (each for each in caplog.records if each.name == store_bundle.__name__)
+            assert warning.getMessage() == (
+                "Bundle 'workflows': the workflow store 'workflow_store' has no tables yet; run airflow workflows db "
+                "migrate; until then it has no workflows"
+            )
+            assert warning.exc_info is None
+            assert made.is_initialized
+            assert version_of(made) is None
+            assert not made.path.exists()
         store = new_store(url)
         put(store, sql_workflow("a"))
-        made.initialize()
+        made.refresh()
         assert version_of(made) == "1"
         put(store, sql_workflow("a", "SELECT 2"))
         pinned = WorkflowStoreDagBundle(name="workflows", version="1")
@@ -185,8 +234,9 @@ def test_nothing_on_disk_and_no_store_is_an_error_that_says_so(
     database.mkdir()
     monkeypatch.setattr("airflow_workflow_provider.bundles.store._PAUSES", (0, 0))
     made = bundle()
-    with pytest.raises(StoreUnavailableError, match="cannot be reached"):
+    with pytest.raises(StoreUnavailableError, match="cannot be reached") as told:
         made.initialize()
+    assert told.value.__cause__ is None
     assert not made.is_initialized
     with pytest.raises(BundleError, match=r"^release 4 of bundle 'workflows' is not on this disk, and the "):
         bundle("4").initialize()
