@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_workflow_provider.exceptions import ConnectionFieldError, WorkflowException
 from airflow_workflow_provider.hooks.remote import RemoteHook, address, extras, needed, tuning
-from airflow_workflow_provider.remote import aperture
+from airflow_workflow_provider.remote import aperture, aperture_names
 from airflow_workflow_provider.remote.calls import RemoteError
 from airflow_workflow_provider.remote.client import Client, Settings
 
@@ -53,7 +53,7 @@ class ApertureHook(RemoteHook[Studio]):
         extra = extras(connection)
         # A user to log in with means v1: v2 has none.
         dialect = str(extra.get("dialect") or ("v1" if connection.login else "v2"))
-        if dialect not in aperture.DIALECTS:
+        if dialect not in aperture_names.DIALECTS:
             raise ConnectionFieldError(f"connection '{connection.conn_id}': 'dialect' is '{dialect}', not v1 or v2")
         needed(connection, "host", "host")
         user = needed(connection, "login", "user name") if dialect == "v1" else ""
@@ -75,12 +75,12 @@ class ApertureHook(RemoteHook[Studio]):
         return Studio(api, extra.get("space") or None), settings
 
 
-def _names(connection: Connection, dialect: str, given: Any) -> aperture.Names:
+def _names(connection: Connection, dialect: str, given: Any) -> aperture_names.Names:
     """The assumed names, with those that the connection overrides (JSON text, or an object in the extra)."""
     try:
         read = json.loads(given) if isinstance(given, str) and given.strip() else given or {}
         if not isinstance(read, Mapping):
             raise ValueError("not a JSON object")
-        return aperture.DIALECTS[dialect].overridden(read)
+        return aperture_names.DIALECTS[dialect].overridden(read)
     except ValueError as error:
         raise ConnectionFieldError(f"connection '{connection.conn_id}': 'names': {error}") from None

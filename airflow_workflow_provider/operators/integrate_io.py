@@ -16,6 +16,7 @@ from airflow_workflow_provider.hooks.integrate_io import IntegrateIoHook
 from airflow_workflow_provider.operators.links import IntegrateIoJobLink
 from airflow_workflow_provider.operators.remote_job import Identity, Ledger, RemoteJobOperator, seconds, utc
 from airflow_workflow_provider.remote import integrate_io as api
+from airflow_workflow_provider.remote import integrate_io_clusters as cluster_api
 from airflow_workflow_provider.remote.calls import Flow, RemoteError
 from airflow_workflow_provider.triggers.integrate_io import IntegrateIoClusterTrigger, IntegrateIoJobTrigger
 
@@ -150,8 +151,8 @@ class IntegrateIoRunPackageOperator(_IntegrateIoOperator):
                 refused = error.status is not None and 400 <= error.status < 500
                 if last or not refused or not isinstance(self.cluster, Mapping):
                     raise RemoteJobError(str(error)) from None
-                status = self.carry_out(api.cluster(cluster_id)).status
-                if status not in api.GONE:
+                status = self.carry_out(cluster_api.cluster(cluster_id)).status
+                if status not in cluster_api.GONE:
                     raise RemoteJobError(str(error)) from None
                 self.log.warning("%s; cluster %s is %s by now, taking another", error, cluster_id, status)
         raise AssertionError("unreachable")
@@ -162,7 +163,7 @@ class IntegrateIoRunPackageOperator(_IntegrateIoOperator):
 
     def _cluster_id(self) -> int:
         if isinstance(self.cluster, Mapping):
-            return self.carry_out(api.find_or_create_cluster(wanted_cluster(self.cluster), self._wait)).id
+            return self.carry_out(cluster_api.find_or_create_cluster(wanted_cluster(self.cluster), self._wait)).id
         number = as_id(self.cluster)
         if number is None:
             raise AirflowFailException(
@@ -221,7 +222,7 @@ class IntegrateIoCreateClusterOperator(_IntegrateIoOperator):
             self.wait_in_triggerer(
                 IntegrateIoClusterTrigger(self.integrate_io_conn_id, number, interval, deadline, self.stop_on_kill)
             )
-        self.carry_out(api.wait_for_cluster(number, api.UP, interval, deadline))
+        self.carry_out(cluster_api.wait_for_cluster(number, cluster_api.UP, interval, deadline))
         return number
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> int:
@@ -230,7 +231,7 @@ class IntegrateIoCreateClusterOperator(_IntegrateIoOperator):
 
     def stop_flow(self) -> Flow[Any] | None:
         """Lets the cluster end."""
-        return None if self._number is None else api.terminate_cluster(int(self._number))
+        return None if self._number is None else cluster_api.terminate_cluster(int(self._number))
 
     def _cluster_of(self, context: Context) -> int:
         wanted = wanted_cluster(
@@ -243,16 +244,16 @@ class IntegrateIoCreateClusterOperator(_IntegrateIoOperator):
         )
         ledger, generation = Ledger(context, _NOTE), Identity.of(context).generation
         note = ledger.read()
-        clusters = self.carry_out(api.clusters())
+        clusters = self.carry_out(cluster_api.clusters())
         if note.get("generation") == generation:
-            usable = [c for c in clusters if c.status in api.USABLE and wanted.fits(c)]
+            usable = [c for c in clusters if c.status in cluster_api.USABLE and wanted.fits(c)]
             for found in usable:
                 if found.id == note.get("cluster_id") or ("cluster_id" not in note and found.id not in note["known"]):
                     self.log.info("Cluster %s of this task is there already (%s)", found.id, found.status)
                     return found.id
         known = [found.id for found in clusters]
         ledger.write(generation=generation, known=known)
-        made = self.carry_out(api.create_cluster(wanted, frozenset(known), self._wait))
+        made = self.carry_out(cluster_api.create_cluster(wanted, frozenset(known), self._wait))
         ledger.write(generation=generation, known=known, cluster_id=made.id)
         self.log.info("Started cluster %s", made.id)
         return made.id
@@ -279,14 +280,14 @@ class IntegrateIoTerminateClusterOperator(_IntegrateIoOperator):
         if number is None:
             raise AirflowFailException(f"'cluster' is {self.cluster!r}; it must be a cluster's id")
         deadline = self.deadline()
-        now = self.carry_out(api.terminate_cluster(number))
-        if now is None or now.status in api.DOWN or not self.wait:
+        now = self.carry_out(cluster_api.terminate_cluster(number))
+        if now is None or now.status in cluster_api.DOWN or not self.wait:
             return
         interval = seconds(self.poll_interval)
         if self.deferrable:
             trigger = IntegrateIoClusterTrigger(self.integrate_io_conn_id, number, interval, deadline, False, down=True)
             self.wait_in_triggerer(trigger)
-        self.carry_out(api.wait_for_cluster(number, api.DOWN, interval, deadline))
+        self.carry_out(cluster_api.wait_for_cluster(number, cluster_api.DOWN, interval, deadline))
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> None:
         """Go on after the trigger has fired."""
@@ -303,7 +304,7 @@ def as_id(value: object) -> int | None:
     return int(value) if isinstance(value, str) and value.strip().isdecimal() else None
 
 
-def wanted_cluster(given: Mapping[str, Any]) -> api.NewCluster:
+def wanted_cluster(given: Mapping[str, Any]) -> cluster_api.NewCluster:
     """What a cluster must be like."""
     known = ("nodes", "type", "terminate_on_idle", "time_to_idle")
     if unknown := [key for key in given if key not in known]:
@@ -315,7 +316,9 @@ def wanted_cluster(given: Mapping[str, Any]) -> api.NewCluster:
         )
     if kind not in ("production", "sandbox"):
         raise AirflowFailException(f"'type' of a cluster is {kind!r}; it must be production or sandbox")
-    return api.NewCluster(nodes, kind, bool(given.get("terminate_on_idle", True)), _idle(given.get("time_to_idle")))
+    return cluster_api.NewCluster(
+        nodes, kind, bool(given.get("terminate_on_idle", True)), _idle(given.get("time_to_idle"))
+    )
 
 
 def _idle(value: Any) -> int | None:

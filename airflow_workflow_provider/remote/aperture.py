@@ -1,8 +1,8 @@
 """Aperture Data Studio's REST API, versions 1 and 2: what is asked, what answers mean. No Airflow, no network.
 
 How one logs in, the bases and the body of v2's ``execute`` are published. The paths below the bases, the names in
-answers and most states are published only inside an installation: ``Names`` holds what is assumed of them, and a
-connection can override each.
+answers and most states are published only inside an installation: ``aperture_names`` holds what is assumed of them, and
+a connection can override each.
 """
 
 from __future__ import annotations
@@ -11,27 +11,28 @@ import json
 import logging
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from difflib import get_close_matches
+from functools import partial
 from typing import Any, Final
 from urllib.parse import quote
 
+from airflow_workflow_provider.remote.aperture_names import Names
 from airflow_workflow_provider.remote.calls import (
     Answer,
     Flow,
-    Pause,
     RemoteError,
-    RemoteTimeoutError,
     Request,
     create,
 )
+from airflow_workflow_provider.remote.paging import all_items
+from airflow_workflow_provider.remote.waiting import wait_until
 
 log = logging.getLogger(__name__)
 
 SYSTEM: Final = "Aperture"
 PORT: Final = 7701
-PAGE: Final = 100
 TOKEN_SECONDS: Final = 3300
 """A v1 token lasts an hour; it is renewed a little earlier."""
 LARGEST_RESULT: Final = 16_384
@@ -47,63 +48,6 @@ class LoginError(RemoteError):
 
 class ReadinessError(RemoteError):
     """The workflow does not exist or cannot be executed; nothing was started."""
-
-
-@dataclass(frozen=True, slots=True)
-class Names:
-    """What is assumed of a dialect. Of several names the first that an answer has is used; states in any case."""
-
-    base: str
-    workflows: str = "GET workflows"
-    execute: str = "POST workflows/execute"
-    jobs: str = "GET jobs"
-    job: str = "GET jobs/{id}"
-    cancel: str = "POST jobs/{id}/cancel"
-    login: str = "POST login"
-    items: tuple[str, ...] = ("items", "content", "data")
-    token: tuple[str, ...] = ("token", "accessToken", "access_token")
-    workflow_id: tuple[str, ...] = ("id", "workflowId")
-    workflow_label: tuple[str, ...] = ("externalLabel", "name")
-    executable: tuple[str, ...] = ("executable", "isExecutable", "canExecute")
-    id: tuple[str, ...] = ("jobId", "id")
-    state: tuple[str, ...] = ("state", "status")
-    label: tuple[str, ...] = ("externalLabel", "workflowExternalLabel", "workflowName")
-    result: tuple[str, ...] = ("result", "results")
-    error: tuple[str, ...] = ("error", "errorMessage", "message")
-    created: tuple[str, ...] = ("createdAt", "created", "submittedAt")
-    started: tuple[str, ...] = ("startedAt", "startTime")
-    finished: tuple[str, ...] = ("finishedAt", "endTime", "completedAt")
-    url: tuple[str, ...] = ("url", "htmlUrl")
-    succeeded: tuple[str, ...] = ("completed",)
-    failed: tuple[str, ...] = ("failed",)
-    stopped: tuple[str, ...] = ("cancelled", "canceled", "stopped", "aborted")
-    active: tuple[str, ...] = ("submitted", "queued", "pending", "running", "executing", "cancelling", "stopping")
-
-    def overridden(self, names: Mapping[str, Any]) -> Names:
-        """The same with some of them replaced; ``ValueError`` for one that there is not."""
-        known = {item.name for item in fields(self)}
-        changed: dict[str, Any] = {}
-        for name, value in names.items():
-            if name not in known:
-                near = get_close_matches(name, known, 1)
-                hint = f"; did you mean '{near[0]}'?" if near else f"; there are {', '.join(sorted(known))}"
-                raise ValueError(f"'{name}' is not one of the names that can be overridden{hint}")
-            if isinstance(getattr(self, name), tuple):
-                changed[name] = (value,) if isinstance(value, str) else tuple(map(str, value))
-            else:
-                changed[name] = str(value)
-        return replace(self, **changed)
-
-
-DIALECTS: Final[Mapping[str, Names]] = {
-    "v1": Names(
-        base="api/v1/",
-        execute="POST workflows/{id}/execute",
-        workflow_label=("name", "externalLabel"),
-        label=("workflowName", "externalLabel"),
-    ),
-    "v2": Names(base="api/v2/"),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,20 +151,15 @@ class Api:
 
     def _list(self, name: str, **query: str | int) -> Flow[list[Mapping[str, Any]]]:
         """All items of a list, whether it comes whole, in pages, or as a bare array."""
-        items: list[Mapping[str, Any]] = []
-        while True:
-            answer = yield from self.call(name, query={**query, "offset": len(items), "limit": PAGE})
-            data = answer.data
-            page = (
-                data if isinstance(data, list) else _first(data, self.names.items) if isinstance(data, dict) else None
-            )
-            if not isinstance(page, list) or not all(isinstance(item, dict) for item in page):
-                raise RemoteError(f"{SYSTEM} answered '{getattr(self.names, name)}' with something that is not a list")
-            new = [item for item in page if item not in items]
-            items += new
-            # A server that knows no offset tells the same page again.
-            if len(page) < PAGE or not new:
-                return items
+
+        def ask(page: Mapping[str, int]) -> Flow[Answer]:
+            return self.call(name, query={**query, **page})
+
+        def items_in(data: Any) -> Any:
+            return _first(data, self.names.items) if isinstance(data, dict) else data
+
+        misread = f"{SYSTEM} answered '{getattr(self.names, name)}' with something that is not a list"
+        return all_items(ask, partial(json.dumps, sort_keys=True), misread, items_in)
 
     # Workflows
 
@@ -291,32 +230,24 @@ class Api:
         report: Callable[[Job], None] | None = None,
     ) -> Flow[Job]:
         """The job once it has ended. An unknown state is not an end; it is logged once."""
-        seen = ""
+        reported = ""
         known = {*self.ended_states, *self.names.active}
-        while True:
-            try:
-                now = yield from self.job(job_id)
-            except RemoteError as error:
-                if not error.passing:
-                    raise
-                log.warning("%s; job %s runs on, looking again in %g s", error, job_id, interval)
-            else:
-                if now.state not in known:
-                    known.add(now.state)
-                    log.warning("%s tells a state that is not known here: '%s'; waiting on", SYSTEM, now.state)
-                if report is not None and now.state != seen:
-                    report(now)
-                seen = now.state
-                if now.state in self.ended_states:
-                    return now
-            if deadline is not None and time.time() > deadline:
-                state = seen or "not known"
-                raise RemoteTimeoutError(
-                    f"{SYSTEM}: the timeout is over, but job {job_id} has not ended (state {state})"
-                )
-            yield Pause(
-                interval if deadline is None else max(0.01, min(interval, deadline - time.time())), polling=True
-            )
+
+        def has_ended(now: Job) -> bool:
+            nonlocal reported
+            if now.state not in known:
+                known.add(now.state)
+                log.warning("%s tells a state that is not known here: '%s'; waiting on", SYSTEM, now.state)
+            if report is not None and now.state != reported:
+                report(now)
+            reported = now.state
+            return now.state in self.ended_states
+
+        def too_late(seen: Job | None) -> str:
+            state = (seen.state if seen else "") or "not known"
+            return f"{SYSTEM}: the timeout is over, but job {job_id} has not ended (state {state})"
+
+        return wait_until(has_ended, lambda: self.job(job_id), f"job {job_id}", too_late, interval, deadline)
 
     # Reading
 

@@ -1,43 +1,36 @@
-"""Integrate.io's REST API v2: what is asked, what answers mean. No Airflow, no network."""
+"""Integrate.io's REST API v2, packages and jobs: what is asked, what answers mean. No Airflow, no network."""
 
 from __future__ import annotations
 
 import base64
 import logging
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from operator import itemgetter
 from typing import Any, Final
 
 from airflow_workflow_provider.remote.calls import (
     Answer,
     Flow,
-    Pause,
     RemoteError,
-    RemoteTimeoutError,
     Request,
     create,
     send,
 )
+from airflow_workflow_provider.remote.paging import all_items
+from airflow_workflow_provider.remote.waiting import wait_until
 
 log = logging.getLogger(__name__)
 
 SYSTEM: Final = "Integrate.io"
 API: Final = "https://api.xplenty.com"
 ACCEPT: Final = "application/vnd.xplenty+json; version=2"
-PAGE: Final = 100
 
 COMPLETED: Final = "completed"
 ENDED: Final = frozenset({COMPLETED, "failed", "stopped"})
 STOPPING: Final = frozenset({"pending_stoppage", "stopping"})
 JOB_STATUSES: Final = frozenset({"idle", "pending", "queued", "running"}) | ENDED | STOPPING
-
-USABLE: Final = ("available", "idle", "scaling", "creating", "pending")
-"""Statuses of a cluster that takes jobs, the best first."""
-UP: Final = frozenset({"available", "idle", "scaling"})
-DOWN: Final = frozenset({"terminated", "error"})
-GONE: Final = frozenset({"error", "pending_terminate", "terminating", "terminated"})
 
 
 def base_url(account_id: str, api: str = API) -> str:
@@ -96,35 +89,6 @@ class NewJob:
 
 
 @dataclass(frozen=True, slots=True)
-class Cluster:
-    """A cluster as the API tells it."""
-
-    id: int
-    status: str
-    nodes: int | None = None
-    type: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class NewCluster:
-    """A cluster to be found or started; ``time_to_idle`` in seconds."""
-
-    nodes: int = 1
-    type: str = "production"
-    terminate_on_idle: bool = True
-    time_to_idle: int | None = None
-
-    def body(self) -> dict[str, Any]:
-        """As the API wants it."""
-        given = {"nodes": self.nodes, "type": self.type, "terminate_on_idle": self.terminate_on_idle}
-        return given if self.time_to_idle is None else {**given, "time_to_idle": self.time_to_idle}
-
-    def fits(self, cluster: Cluster) -> bool:
-        """Whether a cluster can do instead; sandbox clusters have one size."""
-        return cluster.type == self.type and (self.type == "sandbox" or cluster.nodes in (None, self.nodes))
-
-
-@dataclass(frozen=True, slots=True)
 class Mark:
     """A job variable that says whose job it is: the API has no idempotency key.
 
@@ -173,37 +137,24 @@ def _job(data: Any) -> Job:
     )
 
 
-def read_cluster(answer: Answer) -> Cluster:
-    """The cluster in an answer."""
-    return _cluster(answer.data)
-
-
-def _cluster(data: Any) -> Cluster:
-    if not isinstance(data, dict) or not isinstance(data.get("id"), int) or not isinstance(data.get("status"), str):
-        raise RemoteError(f"{SYSTEM} answered with something that is not a cluster", passing=True, maybe_done=True)
-    return Cluster(data["id"], data["status"], data.get("nodes"), data.get("type"))
-
-
 def _text(errors: Any) -> str:
     if isinstance(errors, list):
         return "; ".join(map(_text, errors))
     return "" if errors is None else " ".join(str(errors).split())
 
 
-def list_all(path: str, **query: str | int) -> Flow[list[Any]]:
-    """Every item of a list, page by page; an item that moved to the next page meanwhile comes once."""
-    items: dict[Any, Any] = {}
-    offset = 0
-    while True:
-        answer = yield Request("GET", path, query={**query, "offset": offset, "limit": PAGE})
-        page = answer.data
-        if not isinstance(page, list) or not all(isinstance(item, dict) and "id" in item for item in page):
-            raise RemoteError(f"{SYSTEM} answered GET {path} with something that is not a list")
-        for item in page:
-            items.setdefault(item["id"], item)
-        offset += len(page)
-        if not page or not (len(page) == PAGE if answer.goes_on is None else answer.goes_on):
-            return list(items.values())
+def list_all(path: str, **query: str | int) -> Flow[list[Mapping[str, Any]]]:
+    """Every item of a list, page by page; each of them has an ``id``."""
+
+    def ask(page: Mapping[str, int]) -> Flow[Answer]:
+        return send(Request("GET", path, query={**query, **page}))
+
+    def items_in(data: Any) -> Any:
+        is_list = isinstance(data, list) and all(isinstance(item, dict) and "id" in item for item in data)
+        return data if is_list else None
+
+    misread = f"{SYSTEM} answered GET {path} with something that is not a list"
+    return all_items(ask, itemgetter("id"), misread, items_in)
 
 
 # Packages
@@ -221,76 +172,6 @@ def find_package(name: str) -> Flow[int]:
     near = get_close_matches(name, names, 1)
     hint = f"; did you mean '{near[0]}'?" if near else f" among the {len(names)} of the account"
     raise RemoteError(f"{SYSTEM} has no package named '{name}'{hint}")
-
-
-# Clusters
-
-
-def cluster(cluster_id: int) -> Flow[Cluster]:
-    """One cluster as it now is."""
-    return read_cluster((yield Request("GET", f"clusters/{cluster_id}")))
-
-
-def clusters() -> Flow[list[Cluster]]:
-    """All clusters that the account knows of."""
-    return [_cluster(item) for item in (yield from list_all("clusters"))]
-
-
-def create_cluster(wanted: NewCluster, known: frozenset[int], wait: float = 1.0) -> Flow[Cluster]:
-    """A new cluster; if the answer is lost, the one that has appeared beside the ``known`` ones is it."""
-
-    def appeared() -> Flow[Cluster | None]:
-        return next((c for c in (yield from clusters()) if c.id not in known and wanted.fits(c)), None)
-
-    request = Request("POST", "clusters", body=wanted.body(), repeatable=False)
-    return (yield from create("cluster", lambda: send(request), read_cluster, appeared, wait))
-
-
-def find_or_create_cluster(wanted: NewCluster, wait: float = 1.0) -> Flow[Cluster]:
-    """A cluster that fits, the readiest first; a new one if there is none. Jobs may be sent to it before it is up."""
-    all_ = yield from clusters()
-    fitting = [c for c in all_ if c.status in USABLE and wanted.fits(c)]
-    found = min(fitting, key=lambda c: (USABLE.index(c.status), c.id), default=None)
-    if found is not None:
-        log.info("Cluster %s is %s and fits", found.id, found.status)
-        return found
-    made = yield from create_cluster(wanted, frozenset(c.id for c in all_), wait)
-    log.info("Started cluster %s", made.id)
-    return made
-
-
-def terminate_cluster(cluster_id: int) -> Flow[Cluster | None]:
-    """Let a cluster end; ``None`` if there is none of that id."""
-    try:
-        answer = yield Request("DELETE", f"clusters/{cluster_id}")
-    except RemoteError as error:
-        if error.status == 404:
-            return None
-        raise
-    return read_cluster(answer) if answer.data else (yield from cluster(cluster_id))
-
-
-def wait_for_cluster(
-    cluster_id: int, statuses: frozenset[str], interval: float, deadline: float | None = None
-) -> Flow[Cluster]:
-    """The cluster once it has one of the statuses; an error when it is gone before, or the deadline has passed."""
-    status = "not known"
-    while True:
-        try:
-            now = yield from cluster(cluster_id)
-        except RemoteError as error:
-            if not error.passing:
-                raise
-            log.warning("%s; looking for cluster %s again in %g s", error, cluster_id, interval)
-        else:
-            status = now.status
-            if status in statuses:
-                return now
-            if status in GONE and not statuses & GONE:
-                raise RemoteError(f"{SYSTEM}: cluster {cluster_id} is {status}")
-        if deadline is not None and time.time() > deadline:
-            raise RemoteTimeoutError(f"{SYSTEM}: the timeout is over, but cluster {cluster_id} is {status}")
-        yield Pause(interval, polling=True)
 
 
 # Jobs
@@ -371,31 +252,26 @@ def wait_until_ended(
 ) -> Flow[Job]:
     """The job once it has ended. ``report`` gets it whenever its status or progress has changed.
 
-    Answers that fail for a passing reason are waited out: the job runs on meanwhile. An unknown status is not an end;
-    it is logged once. ``deadline`` is a time as ``time.time()`` gives it.
+    An unknown status is not an end; it is logged once.
     """
-    seen: tuple[str, float] | None = None
+    reported: tuple[str, float] | None = None
     unknown: set[str] = set()
-    while True:
-        try:
-            now = yield from job(job_id)
-        except RemoteError as error:
-            if not error.passing:
-                raise
-            log.warning("%s; job %s runs on, looking again in %g s", error, job_id, interval)
-        else:
-            if now.status not in JOB_STATUSES | unknown:
-                unknown.add(now.status)
-                log.warning("%s tells a status that is not known here: '%s'; waiting on", SYSTEM, now.status)
-            if report is not None and seen != (now.status, now.progress):
-                report(now)
-            seen = (now.status, now.progress)
-            if now.ended:
-                return now
-        if deadline is not None and time.time() > deadline:
-            status = seen[0] if seen else "not known"
-            raise RemoteTimeoutError(f"{SYSTEM}: the timeout is over, but job {job_id} has not ended (status {status})")
-        yield Pause(interval if deadline is None else max(0.01, min(interval, deadline - time.time())), polling=True)
+
+    def has_ended(now: Job) -> bool:
+        nonlocal reported
+        if now.status not in JOB_STATUSES | unknown:
+            unknown.add(now.status)
+            log.warning("%s tells a status that is not known here: '%s'; waiting on", SYSTEM, now.status)
+        if report is not None and reported != (now.status, now.progress):
+            report(now)
+        reported = (now.status, now.progress)
+        return now.ended
+
+    def too_late(seen: Job | None) -> str:
+        status = seen.status if seen else "not known"
+        return f"{SYSTEM}: the timeout is over, but job {job_id} has not ended (status {status})"
+
+    return wait_until(has_ended, lambda: job(job_id), f"job {job_id}", too_late, interval, deadline)
 
 
 def progress(now: Job) -> str:

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from airflow_workflow_provider.definitions.diagnostics import one_line
 from airflow_workflow_provider.remote import integrate_io as api
+from airflow_workflow_provider.remote import integrate_io_clusters as cluster_api
 from airflow_workflow_provider.remote.calls import Flow, RemoteError, Request, look_for, send
 from airflow_workflow_provider.runner.exits import LoginError, RefusedError
 from airflow_workflow_provider.runner.reach import Reach
@@ -46,7 +47,7 @@ class _Start:
 class IntegrateIoTarget:
     """The ``Target`` for Integrate.io. ``cluster`` is a cluster's id, or what one must be like to be used."""
 
-    def __init__(self, reach: Reach, cluster: int | api.NewCluster) -> None:
+    def __init__(self, reach: Reach, cluster: int | cluster_api.NewCluster) -> None:
         self._reach = reach
         self._cluster = cluster
         self._packages: dict[str, int] = {}
@@ -69,11 +70,11 @@ class IntegrateIoTarget:
             problems.append(str(error))
         if isinstance(self._cluster, int):
             try:
-                status = self._reach.run(api.cluster(self._cluster)).status
+                status = self._reach.run(cluster_api.cluster(self._cluster)).status
             except RefusedError as error:
                 problems.append(str(error))
             else:
-                if status in api.GONE:
+                if status in cluster_api.GONE:
                     problems.append(f"cluster {self._cluster} is {status} and takes no jobs")
         return Readiness(tuple(problems))
 
@@ -109,14 +110,14 @@ class IntegrateIoTarget:
             except RemoteError as error:
                 if last or error.passing or error.status is None or isinstance(self._cluster, int):
                     raise
-                if (yield from api.cluster(cluster_id)).status not in api.GONE:
+                if (yield from cluster_api.cluster(cluster_id)).status not in cluster_api.GONE:
                     raise
         raise AssertionError("unreachable")
 
     def _cluster_id(self) -> Flow[int]:
         if isinstance(self._cluster, int):
             return self._cluster
-        return (yield from api.find_or_create_cluster(self._cluster, self._reach.wait)).id
+        return (yield from cluster_api.find_or_create_cluster(self._cluster, self._reach.wait)).id
 
     def state(self, run: Run) -> Snapshot:
         """Only the status decides."""

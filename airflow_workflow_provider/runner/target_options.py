@@ -13,8 +13,8 @@ from airflow_workflow_provider.runner.exits import UsageError
 from airflow_workflow_provider.runner.scoped import Scoped
 
 if TYPE_CHECKING:
-    from airflow_workflow_provider.remote.aperture import Names
-    from airflow_workflow_provider.remote.integrate_io import NewCluster
+    from airflow_workflow_provider.remote.aperture_names import Names
+    from airflow_workflow_provider.remote.integrate_io_clusters import NewCluster
 
 AIRFLOW: Final = "airflow"
 APERTURE: Final = "aperture"
@@ -93,7 +93,7 @@ def split_account(url: str) -> tuple[str, str]:
 def read_cluster(text: str) -> int | NewCluster:
     """A cluster's id, or what it must be like."""
     from airflow_workflow_provider.definitions.durations import parse_duration
-    from airflow_workflow_provider.remote.integrate_io import NewCluster
+    from airflow_workflow_provider.remote.integrate_io_clusters import NewCluster
 
     if text.strip().isdecimal():
         return int(text)
@@ -116,7 +116,7 @@ def read_cluster(text: str) -> int | NewCluster:
 
 def read_names(dialect: str, path: str | None) -> Names:
     """The assumed names of Aperture's API, with those that a JSON file replaces."""
-    from airflow_workflow_provider.remote.aperture import DIALECTS
+    from airflow_workflow_provider.remote.aperture_names import DIALECTS
 
     if path is None:
         return DIALECTS[dialect]

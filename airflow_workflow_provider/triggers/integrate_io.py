@@ -6,6 +6,7 @@ from typing import Any
 
 from airflow_workflow_provider.hooks.integrate_io import IntegrateIoHook
 from airflow_workflow_provider.remote import integrate_io
+from airflow_workflow_provider.remote import integrate_io_clusters as cluster_api
 from airflow_workflow_provider.triggers.remote import RemoteTrigger
 
 
@@ -42,12 +43,12 @@ class IntegrateIoClusterTrigger(RemoteTrigger):
 
     async def watch(self) -> dict[str, Any]:
         """Wait until the cluster is up or down."""
-        statuses = integrate_io.DOWN if self.down else integrate_io.UP
+        statuses = cluster_api.DOWN if self.down else cluster_api.UP
         found = await IntegrateIoHook(self.conn_id).arun(
-            integrate_io.wait_for_cluster(int(self.number), statuses, self.poll_interval, self.deadline)
+            cluster_api.wait_for_cluster(int(self.number), statuses, self.poll_interval, self.deadline)
         )
         return {"status": found.status}
 
     async def stop(self) -> None:
         """Let the cluster end."""
-        await IntegrateIoHook(self.conn_id).arun(integrate_io.terminate_cluster(int(self.number)))
+        await IntegrateIoHook(self.conn_id).arun(cluster_api.terminate_cluster(int(self.number)))

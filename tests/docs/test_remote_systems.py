@@ -15,8 +15,8 @@ import pytest
 from airflow_workflow_provider.operators.aperture import ApertureRunWorkflowOperator
 from airflow_workflow_provider.operators.integrate_io import IntegrateIoRunPackageOperator
 from airflow_workflow_provider.provider_info import get_provider_info
-from airflow_workflow_provider.remote import aperture as aperture_api
 from airflow_workflow_provider.remote import integrate_io as integrate_io_api
+from airflow_workflow_provider.remote.aperture_names import DIALECTS
 from airflow_workflow_provider.remote.calls import Answer
 from airflow_workflow_provider.remote.client import Client
 from scripts.test_servers.aperture import Aperture
@@ -118,7 +118,7 @@ def test_the_page_has_every_status_of_a_job() -> None:
 
 def test_the_page_has_every_assumed_name_and_state() -> None:
     text = APERTURE.read_text(encoding="utf-8")
-    names = aperture_api.DIALECTS["v2"]
+    names = DIALECTS["v2"]
     shown = {words(row[0])[0]: tuple(words(row[1])) for row in table(text, "Name")}
     assert shown == {
         item.name: value if isinstance(value := getattr(names, item.name), tuple) else (value,)

@@ -13,6 +13,7 @@ import pytest
 from airflow_workflow_provider.exceptions import ConnectionFieldError
 from airflow_workflow_provider.hooks.integrate_io import IntegrateIoHook
 from airflow_workflow_provider.remote import integrate_io as api
+from airflow_workflow_provider.remote import integrate_io_clusters as cluster_api
 from airflow_workflow_provider.remote.calls import Flow, RemoteError, RemoteTimeoutError
 from scripts.test_servers import faults
 from scripts.test_servers.integrate_io import IntegrateIo
@@ -260,20 +261,23 @@ def test_a_cluster_is_found_or_started(
 ) -> None:
     for state in states:
         account.add_cluster(state)
-    assert run(connect(), api.find_or_create_cluster(api.NewCluster(2), wait=0.02)).id == chosen
+    assert run(connect(), cluster_api.find_or_create_cluster(cluster_api.NewCluster(2), wait=0.02)).id == chosen
 
 
 def test_a_cluster_of_another_size_or_type_does_not_fit(account: IntegrateIo, connect: Connect) -> None:
     account.add_cluster(nodes=3)
     account.add_cluster(type="sandbox", nodes=1)
-    made = connect().run(api.find_or_create_cluster(api.NewCluster(2, time_to_idle=600)))
+    made = connect().run(cluster_api.find_or_create_cluster(cluster_api.NewCluster(2, time_to_idle=600)))
     assert (made.id, account.clusters[-1].values["time_to_idle"]) == (502, 600)
 
 
 def test_a_lost_answer_never_starts_a_second_cluster(account: IntegrateIo, connect: Connect, run: Run) -> None:
     account.add_cluster()
     account.served.order(faults.lost("POST", "/clusters$"))
-    made = run(connect(extra={"timeout": 0.5}), api.create_cluster(api.NewCluster(2), frozenset({500}), wait=0.02))
+    made = run(
+        connect(extra={"timeout": 0.5}),
+        cluster_api.create_cluster(cluster_api.NewCluster(2), frozenset({500}), wait=0.02),
+    )
     assert [cluster.id for cluster in account.clusters] == [500, made.id]
 
 

@@ -402,7 +402,7 @@ def test_after_a_crash_no_second_cluster_is_started(
 
     where = "wait_for_cluster" if noted else "read_cluster"
     with monkeypatch.context() as patch:
-        patch.setattr(f"airflow_workflow_provider.remote.integrate_io.{where}", crash)
+        patch.setattr(f"airflow_workflow_provider.remote.integrate_io_clusters.{where}", crash)
         with pytest.raises(Crash):
             task.attempt(create_cluster())
     assert task.attempt(create_cluster()) == 501
