@@ -34,7 +34,8 @@ from airflow_workflow_provider.definitions.outcomes import Outcome
 from airflow_workflow_provider.definitions.values import from_json
 from airflow_workflow_provider.semantics import decide
 from dags_example.marketing import data
-from scripts.airflow_api import LocalAirflowError, TaskInstance, XCom
+from scripts.airflow_answers import TaskInstance, XCom
+from scripts.airflow_api import LocalAirflowError
 from scripts.local_airflow import LocalAirflow
 
 if TYPE_CHECKING:

@@ -21,7 +21,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from scripts import airflow_launcher
-from scripts.airflow_api import AirflowApi, LocalAirflowError, iso_time, wait_for
+from scripts.airflow_answers import iso_time
+from scripts.airflow_api import AirflowApi, LocalAirflowError, wait_for
 from scripts.airflow_launcher import (
     STOP_SECONDS,
     Component,

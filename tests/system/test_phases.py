@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 from itertools import pairwise
 
-from scripts.airflow_api import TaskInstance
+from scripts.airflow_answers import TaskInstance
 from scripts.local_airflow import LocalAirflow
 
 Define = Callable[..., str]

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from scripts.airflow_api import DagRun, wait_for
+from scripts.airflow_answers import DagRun
+from scripts.airflow_api import wait_for
 from scripts.local_airflow import LocalAirflow
 
 Define = Callable[..., str]

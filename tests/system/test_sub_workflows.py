@@ -14,7 +14,8 @@ from typing import Any
 import psutil
 import pytest
 
-from scripts.airflow_api import DagRun, run_path, wait_for
+from scripts.airflow_answers import DagRun
+from scripts.airflow_api import run_path, wait_for
 from scripts.local_airflow import LocalAirflow
 from tests.postgres import metadata_database
 from tests.system.conftest import LOADER, ROOT
