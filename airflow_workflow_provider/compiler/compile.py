@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any, TypeVar
 
-from airflow_workflow_provider.compiler.constraints import Constraint, constrain
+from airflow_workflow_provider.compiler.constraints import constrain
 from airflow_workflow_provider.compiler.groups import phase_group
 from airflow_workflow_provider.compiler.plan import (
     Expectations,
@@ -28,6 +28,7 @@ from airflow_workflow_provider.compiler.plan import (
     WorkflowWork,
 )
 from airflow_workflow_provider.compiler.plan_json import dump_plan
+from airflow_workflow_provider.compiler.reached_gates import reached_gate, reached_gates
 from airflow_workflow_provider.compiler.run_outcome import run_outcome
 from airflow_workflow_provider.definitions.checks import check_references
 from airflow_workflow_provider.definitions.definition import Definition, set_by
@@ -48,8 +49,6 @@ from airflow_workflow_provider.definitions.reads import own_reads, scope_reads
 
 T = TypeVar("T")
 
-_CAN_BECOME_UPSTREAM_FAILED = frozenset({TriggerRule.ALL_SUCCESS, TriggerRule.ONE_SUCCESS, TriggerRule.NONE_FAILED})
-
 
 def compile_workflow(definition: Definition) -> Plan:
     """The plan of a definition that has no errors."""
@@ -60,7 +59,7 @@ def compile_workflow(definition: Definition) -> Plan:
     constraints = {
         name: constrain(name, definition.tasks[name].constraint, task_edges) for name, task_edges in edges.items()
     }
-    reached = _reached_gates(constraints)
+    reached = reached_gates(constraints)
     tasks = tuple(
         _task(definition, name, edges[name], reached[name] if name in reached else constraints[name].wiring)
         for name in definition.order
@@ -68,12 +67,12 @@ def compile_workflow(definition: Definition) -> Plan:
     gates = (
         *(gate for constraint in constraints.values() for gate in constraint.gates),
         *(
-            Gate(_reached(name), name, constraints[name].wiring, f"the constraint of '{name}' holds")
+            Gate(reached_gate(name), name, constraints[name].wiring, f"the constraint of '{name}' holds")
             for name in reached
         ),
     )
     decisions = tuple(
-        replace(constraint.decision, follows=_reached(name)) if name in reached else constraint.decision
+        replace(constraint.decision, follows=reached_gate(name)) if name in reached else constraint.decision
         for name, constraint in constraints.items()
         if constraint.decision
     )
@@ -90,9 +89,7 @@ def compile_workflow(definition: Definition) -> Plan:
         owner=workflow.owner,
         tags=tuple(workflow.tags),
         schedule=workflow.schedule,
-        schedules=tuple(
-            PlannedSchedule(each.name, each.cron, each.timezone, each.variables) for each in workflow.schedules
-        ),
+        schedules=tuple(map(_schedule, workflow.schedules)),
         start_date=workflow.start_date.isoformat() if workflow.start_date else None,
         catchup=workflow.catchup,
         max_active_runs=workflow.max_active_runs,
@@ -133,59 +130,6 @@ def _is_skipped_by(wiring: Wiring, skippable: set[str]) -> bool:
     if wiring.rule is TriggerRule.ALL_SUCCESS:
         return any(source in skippable for source in wiring.upstream)
     return True
-
-
-def _reached_gates(constraints: Mapping[str, Constraint]) -> dict[str, Wiring]:
-    """The tasks that need a gate before them, so that they are skipped, never ``upstream_failed``; with their wiring.
-
-    Those are the tasks that could become ``upstream_failed`` and whose dependants would misread it.
-    """
-    exposed = _Exposed(constraints)
-    misread = {
-        source
-        for constraint in constraints.values()
-        for source in constraint.misread
-        if exposed.becomes_upstream_failed(source)
-        and not (constraint.alert and exposed.only_after(source, constraint.misread))
-    }
-    return {name: Wiring(TriggerRule.ONE_DONE, (_reached(name),)) for name in constraints if name in misread}
-
-
-def _reached(task: str) -> str:
-    """The gate that carries a task's constraint."""
-    return f"{task}.reached"
-
-
-@dataclass(frozen=True)
-class _Exposed:
-    """Which tasks can become ``upstream_failed``, and after whose failure."""
-
-    constraints: Mapping[str, Constraint]
-
-    def becomes_upstream_failed(self, task: str) -> bool:
-        """By its rule, since any task can fail. A ``.all`` decision waits for all and is itself only skipped."""
-        constraint = self.constraints[task]
-        decided_by_all = constraint.decision is not None and constraint.decision.constraint == "all"
-        return constraint.wiring.rule in _CAN_BECOME_UPSTREAM_FAILED and bool(
-            constraint.wiring.upstream and not decided_by_all
-        )
-
-    def only_after(self, task: str, sources: frozenset[str]) -> bool:
-        """Whether ``task`` is ``upstream_failed`` only when one of ``sources`` has failed: then an alert over all of
-        them fires for the right reason.
-        """
-        waiting, seen = [task], {task}
-        while waiting:
-            name = waiting.pop()
-            if not self.becomes_upstream_failed(name):
-                continue
-            for source in self.constraints[name].wiring.upstream:
-                if source not in sources:
-                    return False
-                if source not in seen:
-                    seen.add(source)
-                    waiting.append(source)
-        return True
 
 
 def _task(definition: Definition, name: str, edges: Mapping[str, tuple[str, ...]], wiring: Wiring) -> PlannedTask:
