@@ -8,14 +8,13 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from sqlalchemy import Connection, and_, func, or_, select
+from sqlalchemy import Connection, and_, func, select
 
-from airflow_workflow_provider.store.records import Kind, Release, ReleasedWorkflow, Source, Version
+from airflow_workflow_provider.store.records import Kind, Release, Source, Version
 from airflow_workflow_provider.store.tables import (
     ContentRow,
     DefinitionRow,
     DraftRow,
-    HeadRow,
     PlacementRow,
     UseRow,
     VersionRow,
@@ -67,7 +66,7 @@ def source(row: Any) -> Source:
 
 def current_version(connection: Connection, kind: Kind, name: str) -> Version | None:
     """The current version, if there is one."""
-    query = versions_named(kind, name).join(PlacementRow, _placement_of_version()).where(PlacementRow.until.is_(None))
+    query = versions_named(kind, name).join(PlacementRow, placement_of_version()).where(PlacementRow.until.is_(None))
     row = connection.execute(query).one_or_none()
     return version(row) if row is not None else None
 
@@ -104,16 +103,16 @@ def find_standing(connection: Connection, kind: Kind, names: Iterable[str]) -> d
         )
         .select_from(DefinitionRow)
         .join(PlacementRow, placed, isouter=True)
-        .join(VersionRow, _placement_of_version(), isouter=True)
+        .join(VersionRow, placement_of_version(), isouter=True)
         .where(DefinitionRow.kind == kind.value)
     )
-    rows = _for_each(connection, query, DefinitionRow.name.in_, names)
+    rows = for_each(connection, query, DefinitionRow.name.in_, names)
     return {row.name: Standing(row.id, row.last, row.number, row.digest) for row in rows}
 
 
 def known_digests(connection: Connection, digests: Iterable[str]) -> set[str]:
     """Those of the digests whose content the store has."""
-    return {row.digest for row in _for_each(connection, select(ContentRow.digest), ContentRow.digest.in_, digests)}
+    return {row.digest for row in for_each(connection, select(ContentRow.digest), ContentRow.digest.in_, digests)}
 
 
 def current_names(connection: Connection, kind: Kind) -> list[str]:
@@ -134,8 +133,8 @@ def current_users(connection: Connection, kind: Kind, names: Iterable[str]) -> l
         query = (
             select(*VERSION)
             .join(VersionRow, VersionRow.definition_id == DefinitionRow.id)
-            .join(PlacementRow, _placement_of_version())
-            .join(UseRow, _use_of_version())
+            .join(PlacementRow, placement_of_version())
+            .join(UseRow, use_of_version())
             .where(PlacementRow.until.is_(None), UseRow.kind == kind.value, UseRow.name.in_(chunk))
         )
         found |= {row.name: version(row) for row in connection.execute(query)}
@@ -169,29 +168,14 @@ def versions_named(kind: Kind, name: str) -> Query:
     return joined.where(*is_named(kind, name))
 
 
-def _placement_of_version() -> ColumnElement[bool]:
+def placement_of_version() -> ColumnElement[bool]:
+    """That a row of the placements is of the version."""
     return and_(PlacementRow.definition_id == VersionRow.definition_id, PlacementRow.number == VersionRow.number)
 
 
-def _use_of_version() -> ColumnElement[bool]:
+def use_of_version() -> ColumnElement[bool]:
+    """That a row of the uses is of the version."""
     return and_(UseRow.definition_id == VersionRow.definition_id, UseRow.number == VersionRow.number)
-
-
-def last_placed(connection: Connection, version: Version) -> tuple[int, int]:
-    """The id of a version's definition, and the last release in which the version was current."""
-    query = (
-        select(PlacementRow.definition_id, PlacementRow.until)
-        .join(DefinitionRow, DefinitionRow.id == PlacementRow.definition_id)
-        .where(*is_named(version.kind, version.name), PlacementRow.number == version.number)
-        .order_by(PlacementRow.since.desc())
-        .limit(1)
-    )
-    definition, until = connection.execute(query).one()
-    return definition, until - 1 if until is not None else connection.scalar(select(HeadRow.release)) or 0
-
-
-def _in_release(number: int) -> tuple[ColumnElement[bool], ...]:
-    return PlacementRow.since <= number, or_(PlacementRow.until.is_(None), PlacementRow.until > number)
 
 
 def listed(archived: bool) -> Query:
@@ -224,83 +208,12 @@ def listed(archived: bool) -> Query:
     )
 
 
-def members(number: int) -> Query:
-    """The versions that are current in a release."""
-    return (
-        select(*VERSION)
-        .join(VersionRow, VersionRow.definition_id == DefinitionRow.id)
-        .join(PlacementRow, _placement_of_version())
-        .where(*_in_release(number))
-    )
-
-
-def moved(low: int, high: int) -> Query:
-    """Definitions that got another current version, or lost theirs, after release ``low`` and up to ``high``."""
-    since = and_(PlacementRow.since > low, PlacementRow.since <= high)
-    until = and_(PlacementRow.until > low, PlacementRow.until <= high)
-    return select(PlacementRow.definition_id).where(or_(since, until)).distinct()
-
-
-def placed(connection: Connection, number: int, definitions: Iterable[int]) -> dict[int, int]:
-    """The versions that some definitions had in a release."""
-    query = select(PlacementRow.definition_id, PlacementRow.number).where(*_in_release(number))
-    rows = _for_each(connection, query, PlacementRow.definition_id.in_, definitions)
-    return {row.definition_id: row.number for row in rows}
-
-
-def names_of(connection: Connection, definitions: Iterable[int]) -> dict[int, tuple[str, str]]:
-    """Kind and name of definitions, by id."""
-    query = select(DefinitionRow.id, DefinitionRow.kind, DefinitionRow.name)
-    return {row.id: (row.kind, row.name) for row in _for_each(connection, query, DefinitionRow.id.in_, definitions)}
-
-
-def users_of(connection: Connection, number: int, packages: Iterable[str]) -> set[int]:
-    """The workflows that in a release use one of the packages."""
-    query = (
-        select(UseRow.definition_id)
-        .join(
-            PlacementRow,
-            and_(PlacementRow.definition_id == UseRow.definition_id, PlacementRow.number == UseRow.number),
-        )
-        .where(UseRow.kind == Kind.PACKAGE.value, *_in_release(number))
-    )
-    return {row.definition_id for row in _for_each(connection, query, UseRow.name.in_, packages)}
-
-
-def with_packages(connection: Connection, number: int, definitions: set[int] | None) -> list[ReleasedWorkflow]:
-    """The workflows of a release, all or some, with the packages that they use."""
-    wanted = members(number).where(DefinitionRow.kind == Kind.WORKFLOW.value)
-    uses = (
-        select(DefinitionRow.name, UseRow.name.label("package"))
-        .join(VersionRow, VersionRow.definition_id == DefinitionRow.id)
-        .join(PlacementRow, _placement_of_version())
-        .join(UseRow, _use_of_version())
-        .where(UseRow.kind == Kind.PACKAGE.value, *_in_release(number))
-    )
-    rows: Iterable[AnyRow]
-    used: list[AnyRow]
-    if definitions is None:
-        rows, used = connection.execute(wanted), list(connection.execute(uses))
-    else:
-        rows = _for_each(connection, wanted, DefinitionRow.id.in_, definitions)
-        used = list(_for_each(connection, uses, DefinitionRow.id.in_, definitions))
-    packages = members(number).where(DefinitionRow.kind == Kind.PACKAGE.value)
-    found = {
-        row.name: version(row)
-        for row in _for_each(connection, packages, DefinitionRow.name.in_, [each.package for each in used])
-    }
-    by_workflow: dict[str, dict[str, Version]] = {}
-    for each in used:
-        by_workflow.setdefault(each.name, {})[each.package] = found[each.package]
-    workflows = [ReleasedWorkflow(version(row), by_workflow.get(row.name, {})) for row in rows]
-    return sorted(workflows, key=lambda each: each.version.name)
-
-
-def _for_each(
+def for_each(
     connection: Connection,
     query: Query,
     condition: Callable[[Sequence[Any]], ColumnElement[bool]],
     values: Iterable[Any],
 ) -> Iterator[AnyRow]:
+    """The rows for which the condition holds for one of the values, however many these are."""
     for chunk in chunks(values):
         yield from connection.execute(query.where(condition(chunk)))

@@ -11,7 +11,7 @@ from typing import Final
 
 from sqlalchemy import Connection, Engine, func, select
 
-from airflow_workflow_provider.store import queries, schema
+from airflow_workflow_provider.store import queries, release_queries, schema
 from airflow_workflow_provider.store.engine import reading, writing
 from airflow_workflow_provider.store.errors import NotFoundError
 from airflow_workflow_provider.store.records import (
@@ -129,8 +129,8 @@ class WorkflowStore:
     def packages_of(self, workflow: Version) -> dict[str, Version]:
         """The packages that a version of a workflow uses, as they were in the last release in which it was current."""
         with self.reading() as connection:
-            definition, release = queries.last_placed(connection, workflow)
-            (placed,) = queries.with_packages(connection, release, {definition})
+            definition, release = release_queries.last_placed(connection, workflow)
+            (placed,) = release_queries.with_packages(connection, release, {definition})
             return dict(placed.packages)
 
     def sources(self, versions: Iterable[Version]) -> dict[str, Source]:
@@ -174,14 +174,14 @@ class WorkflowStore:
             self._require_release(connection, number)
             return [
                 queries.version(row)
-                for row in connection.execute(queries.members(number).order_by(*queries.VERSION[:2]))
+                for row in connection.execute(release_queries.members(number).order_by(*queries.VERSION[:2]))
             ]
 
     def workflows_of(self, number: int) -> list[ReleasedWorkflow]:
         """The workflows of a release by name; ``NotFoundError`` if there is no such release."""
         with self.reading() as connection:
             self._require_release(connection, number)
-            return queries.with_packages(connection, number, None)
+            return release_queries.with_packages(connection, number, None)
 
     def changes(self, base: int, number: int) -> ReleaseChanges:
         """What is different in release ``number``; ``base`` may be the newer one."""
@@ -189,15 +189,15 @@ class WorkflowStore:
         with self.reading() as connection:
             self._require_release(connection, base)
             self._require_release(connection, number)
-            moved: set[int] = set(connection.scalars(queries.moved(low, high)))
-            before, after = (queries.placed(connection, each, moved) for each in (base, number))
+            moved: set[int] = set(connection.scalars(release_queries.moved(low, high)))
+            before, after = (release_queries.placed(connection, each, moved) for each in (base, number))
             moved = {each for each in moved if before.get(each) != after.get(each)}
-            names = queries.names_of(connection, moved)
+            names = release_queries.names_of(connection, moved)
             gone = sorted(name for each, (kind, name) in names.items() if kind == "workflow" and each not in after)
             packages = [name for kind, name in names.values() if kind == "package"]
             touched = {each for each in moved if names[each][0] == "workflow" and each in after}
-            touched |= queries.users_of(connection, number, packages)
-            return ReleaseChanges(tuple(queries.with_packages(connection, number, touched)), tuple(gone))
+            touched |= release_queries.users_of(connection, number, packages)
+            return ReleaseChanges(tuple(release_queries.with_packages(connection, number, touched)), tuple(gone))
 
     def _require_release(self, connection: Connection, number: int) -> None:
         newest = connection.scalar(select(HeadRow.release)) or 0
