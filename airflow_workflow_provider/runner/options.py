@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import Any, Final, NoReturn
 from urllib.parse import urlsplit
 
@@ -122,6 +123,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="ID|nodes=N[,...]",
         help="cluster to run on, or what one must be like to be used or started (integrate-io)",
     )
+    many: Callable[..., Any] = partial(add, action="append", default=[])
     add("--ca-file", metavar="FILE", help="certificates to trust instead of the public ones")
     add(
         "--phase",
@@ -130,19 +132,15 @@ def _parser() -> argparse.ArgumentParser:
         metavar="WORKFLOW[,WORKFLOW...]",
         help="workflows that run side by side; one --phase for each phase, in order",
     )
-    add(
+    many(
         "--variable",
-        action="append",
-        default=[],
         metavar="[WORKFLOW:]NAME=VALUE",
         help="value of a variable, for every workflow that declares it or for one",
     )
-    add("--min-duration", action="append", default=[], metavar="[WORKFLOW:]DURATION", help="shortest time of a run")
-    add("--max-duration", action="append", default=[], metavar="[WORKFLOW:]DURATION", help="longest time of a run")
-    add(
+    many("--min-duration", metavar="[WORKFLOW:]DURATION", help="shortest time of a run")
+    many("--max-duration", metavar="[WORKFLOW:]DURATION", help="longest time of a run")
+    many(
         "--expect",
-        action="append",
-        default=[],
         metavar="[WORKFLOW:]EXPRESSION",
         help="must hold after a run: over variables (rows > 0), outcomes (tasks.load == 'success') or a job's result",
     )
