@@ -7,23 +7,18 @@ rows it changed. Exit code 1 when anything is not as it should be.
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
-import shutil
-import signal
 import sqlite3
 import sys
-import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta, timezone
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
@@ -36,19 +31,18 @@ from airflow_workflow_provider.semantics import decide
 from dags_example.marketing import data
 from scripts.airflow_answers import TaskInstance, XCom
 from scripts.airflow_api import LocalAirflowError
+from scripts.demo_changes import TableChange, change_table, compare, snapshot, text
+from scripts.demo_program import parse_options, play
 from scripts.local_airflow import LocalAirflow
 
 if TYPE_CHECKING:
-    from types import FrameType
+    from rich.console import Console
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 EXAMPLES: Final = ROOT / "dags_example"
 WORKFLOW: Final = "campaign_launch"
 RUN_DEADLINE: Final = 300.0
 PARSE_SECONDS: Final = 10
-WIDTH_WITHOUT_TERMINAL: Final = 120
-ROWS_SHOWN: Final = 3
-CELL_WIDTH: Final = 60
 OUTCOMES: Final = {
     "success": Outcome.SUCCESS,
     "failed": Outcome.FAILURE,
@@ -71,24 +65,6 @@ class Scenario:
     failed: frozenset[str]
     changed: Mapping[str, int]
 
-
-@dataclass(frozen=True, slots=True)
-class TableChange:
-    """What a run did to one table; ``changed``: a row's key to the columns that differ, (before, after)."""
-
-    table: str
-    added: Sequence[Mapping[str, Any]]
-    removed: Sequence[Mapping[str, Any]]
-    changed: Mapping[tuple[Any, ...], Mapping[str, tuple[Any, Any]]]
-
-    @property
-    def rows(self) -> int:
-        """How many rows differ."""
-        return len(self.added) + len(self.removed) + len(self.changed)
-
-
-Rows = dict[tuple[Any, ...], dict[str, Any]]
-Snapshot = dict[str, Rows]
 
 LAUNCHED: Final = (
     "find_campaign",
@@ -152,43 +128,8 @@ SCENARIOS: Final = (
 
 def main(arguments: Sequence[str]) -> int:
     """Run the demo; 0 if everything came out as it should."""
-    options = parse_arguments(arguments)
-    signal.signal(signal.SIGTERM, _interrupt)
-    console = Console(width=None if sys.stdout.isatty() else WIDTH_WITHOUT_TERMINAL, highlight=False)
-    try:
-        with demo_home(keep=options.keep, console=console) as home:
-            return Demo(console, home).run(stay=options.ui)
-    except KeyboardInterrupt:
-        console.print("Stopped.")
-        return 130
-    except LocalAirflowError as error:
-        console.print(str(error), style="red", markup=False)
-        return 1
-
-
-def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
-    """The command line's options."""
-    parser = argparse.ArgumentParser(prog="demo", description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--ui", action="store_true", help="leave Airflow up afterwards, until Ctrl-C")
-    parser.add_argument("--keep", action="store_true", help="keep the folder with Airflow's home and the database")
-    return parser.parse_args(arguments)
-
-
-def _interrupt(_signal: int, _frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
-
-
-@contextmanager
-def demo_home(*, keep: bool, console: Console) -> Iterator[Path]:
-    """A temporary folder for everything the demo writes."""
-    home = Path(tempfile.mkdtemp(prefix="workflow-demo-"))
-    try:
-        yield home
-    finally:
-        if keep:
-            console.print(f"Kept: {home}")
-        else:
-            shutil.rmtree(home, ignore_errors=True)
+    options = parse_options("demo", __doc__, "leave Airflow up afterwards, until Ctrl-C", arguments)
+    return play(lambda console, home: Demo(console, home).run(stay=options.ui), keep=options.keep)
 
 
 class Demo:
@@ -381,71 +322,6 @@ def connection_json(database: Path) -> str:
 def python_path() -> str:
     """The package as this process has it, also where it is not installed."""
     return os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
-
-
-def snapshot(database: Path) -> Snapshot:
-    """All rows of all tables, by primary key."""
-    with closing(sqlite3.connect(database)) as connection:
-        return {table: dict(keyed_rows(connection, table)) for table in data.table_names()}
-
-
-def keyed_rows(connection: sqlite3.Connection, table: str) -> Iterator[tuple[tuple[Any, ...], dict[str, Any]]]:
-    """A table's rows with their keys, in order."""
-    columns = list(connection.execute(f"PRAGMA table_info({table})"))
-    names = [column[1] for column in columns]
-    keys = [column[1] for column in columns if column[5]]
-    for values in connection.execute(f"SELECT * FROM {table} ORDER BY {', '.join(keys)}"):
-        row = dict(zip(names, values, strict=True))
-        yield tuple(row[key] for key in keys), row
-
-
-def compare(before: Snapshot, after: Snapshot) -> list[TableChange]:
-    """The tables that differ, and how."""
-    changes = [table_change(table, before[table], after[table]) for table in after]
-    return [change for change in changes if change.rows]
-
-
-def table_change(table: str, before: Rows, after: Rows) -> TableChange:
-    """What differs in one table."""
-    changed = {
-        key: {name: (old, row[name]) for name, old in before[key].items() if old != row[name]}
-        for key, row in after.items()
-        if key in before and row != before[key]
-    }
-    added = [row for key, row in after.items() if key not in before]
-    removed = [row for key, row in before.items() if key not in after]
-    return TableChange(table, added, removed, changed)
-
-
-def change_table(changes: Sequence[TableChange]) -> Table:
-    """The rows that a run changed, the first few of each table in full."""
-    table = Table("Table", "Rows", "What", title="Changes in the database", title_justify="left")
-    for change in changes:
-        lines = list(change_lines(change))
-        more = [f"… and {len(lines) - ROWS_SHOWN} more"] if len(lines) > ROWS_SHOWN else []
-        table.add_row(change.table, str(change.rows), "\n".join([*lines[:ROWS_SHOWN], *more]))
-    return table
-
-
-def change_lines(change: TableChange) -> Iterator[str]:
-    """A line for each row that differs."""
-    for key, columns in change.changed.items():
-        differences = ", ".join(f"{name} {text(old)} → {text(new)}" for name, (old, new) in columns.items())
-        yield f"{'/'.join(map(str, key))}: {differences}"
-    for sign, rows in (("+", change.added), ("-", change.removed)):
-        for row in rows:
-            yield f"{sign} " + ", ".join(f"{name} {text(value)}" for name, value in row.items())
-
-
-def text(value: Any) -> str:
-    """A value in a table's cell; square brackets would be markup."""
-    shown = value if isinstance(value, str) else str(value) if isinstance(value, date) else _json(value)
-    shown = shown if len(shown) <= CELL_WIDTH else shown[: CELL_WIDTH - 1] + "…"
-    return shown.replace("[", r"\[")
-
-
-def _json(value: Any) -> str:
-    return json.dumps(value, default=str, ensure_ascii=False)
 
 
 if __name__ == "__main__":

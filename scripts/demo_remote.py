@@ -7,8 +7,6 @@ variables, the rows it changed. Exit code 1 when anything is not as it should be
 
 from __future__ import annotations
 
-import argparse
-import signal
 import sqlite3
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,19 +14,21 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from rich.console import Console
 from rich.table import Table
 
 from airflow_workflow_provider.definitions.outcomes import Outcome
 from dags_example.marketing import data
-from scripts import demo
-from scripts.airflow_api import LocalAirflowError
+from scripts import demo, demo_changes
+from scripts.demo_program import parse_options, play
 from scripts.local_airflow import LocalAirflow
 from scripts.test_servers.aperture import Aperture
 from scripts.test_servers.examples import connections, furnish
 from scripts.test_servers.integrate_io import IntegrateIo
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 FOLDER: Final = demo.EXAMPLES / "remote"
 CAMPAIGN: Final = "remote_campaign"
@@ -97,32 +97,8 @@ class RemoteJob:
 
 def main(arguments: Sequence[str]) -> int:
     """Run the demo; 0 if everything came out as it should."""
-    options = parse_arguments(arguments)
-    signal.signal(signal.SIGTERM, _interrupt)
-    console = Console(width=None if sys.stdout.isatty() else demo.WIDTH_WITHOUT_TERMINAL, highlight=False)
-    try:
-        with demo.demo_home(keep=options.keep, console=console) as home:
-            return RemoteDemo(console, home).run(stay=options.ui)
-    except KeyboardInterrupt:
-        console.print("Stopped.")
-        return 130
-    except LocalAirflowError as error:
-        console.print(str(error), style="red", markup=False)
-        return 1
-
-
-def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
-    """The command line's options."""
-    parser = argparse.ArgumentParser(
-        prog="demo_remote", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
-    )
-    parser.add_argument("--ui", action="store_true", help="leave Airflow and the stand-ins up, until Ctrl-C")
-    parser.add_argument("--keep", action="store_true", help="keep the folder with Airflow's home and the database")
-    return parser.parse_args(arguments)
-
-
-def _interrupt(_signal: int, _frame: object) -> None:
-    raise KeyboardInterrupt
+    options = parse_options("demo_remote", __doc__, "leave Airflow and the stand-ins up, until Ctrl-C", arguments)
+    return play(lambda console, home: RemoteDemo(console, home).run(stay=options.ui), keep=options.keep)
 
 
 class RemoteDemo:
@@ -193,19 +169,19 @@ class RemoteDemo:
         self.console.rule(f"[bold]{scenario.title}")
         if scenario.failed:
             self._let_jobs_fail()
-        before, known = demo.snapshot(self.database), len(self.jobs(workflow))
+        before, known = demo_changes.snapshot(self.database), len(self.jobs(workflow))
         moment = datetime(self.today.year, self.today.month, self.today.day, tzinfo=timezone.utc)
         run_id = airflow.trigger(workflow, scenario.conf, logical_date=moment + timedelta(minutes=number))
         state = view.follow(airflow, run_id)
         tasks = {task.task_id: task for task in airflow.task_instances(workflow, run_id)}
         outcomes = {name: demo.OUTCOMES.get(str(tasks[name].state), Outcome.SKIPPED) for name in view.definition.order}
         jobs = self.jobs(workflow)[known:]
-        changes = demo.compare(before, demo.snapshot(self.database))
+        changes = demo_changes.compare(before, demo_changes.snapshot(self.database))
         self.console.print(view.task_table(tasks, outcomes))
         self.console.print(job_table(jobs))
         self.console.print(view.variable_table(scenario.conf, airflow.xcoms(workflow, run_id)))
         if changes:
-            self.console.print(demo.change_table(changes))
+            self.console.print(demo_changes.change_table(changes))
         self.console.print(f"The run's state is [bold]{state}[/bold]")
         for line in errors(airflow, workflow, run_id, tasks, scenario.failed):
             self.console.print(line, markup=False)
@@ -256,7 +232,7 @@ def job_table(jobs: Sequence[RemoteJob]) -> Table:
     table = Table("Job", "Runs", "Status", "Records or error", "Given", title="Remote jobs", title_justify="left")
     for job in jobs:
         given = ", ".join(f"{name}={value}" for name, value in job.given.items() if name != "airflow_task")
-        table.add_row(str(job.number), job.runs, job.status, job.records, demo.text(given))
+        table.add_row(str(job.number), job.runs, job.status, job.records, demo_changes.text(given))
     return table
 
 
@@ -275,7 +251,7 @@ def unexpected(
     state: str,
     outcomes: Mapping[str, Outcome],
     jobs: Sequence[RemoteJob],
-    changes: Sequence[demo.TableChange],
+    changes: Sequence[demo_changes.TableChange],
 ) -> list[str]:
     """Every difference between what a scenario expects and what came of it."""
     failed = {name for name, outcome in outcomes.items() if outcome is Outcome.FAILURE}
