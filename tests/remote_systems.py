@@ -4,30 +4,37 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 
 from scripts.test_servers.aperture import Aperture
 from scripts.test_servers.integrate_io import IntegrateIo
 
+System = TypeVar("System", IntegrateIo, Aperture)
+
 
 @pytest.fixture
 def account() -> Iterator[IntegrateIo]:
     """An Integrate.io account that, at the end, has seen nothing but correct requests."""
-    made = IntegrateIo()
-    with made.served:
-        yield made
-    assert made.strict.violations == []
+    yield from _served(IntegrateIo())
 
 
 @pytest.fixture
 def studio() -> Iterator[Aperture]:
     """An Aperture installation that, at the end, has seen nothing but correct requests."""
-    made = Aperture()
-    with made.served:
-        yield made
-    assert made.strict.violations == []
+    yield from _served(Aperture())
+
+
+def _served(system: System) -> Iterator[System]:
+    with system.served:
+        yield system
+    assert system.strict.violations == []
+
+
+def posts(account: IntegrateIo) -> int:
+    """How many times a job was asked for."""
+    return len(account.served.seen("POST", "/jobs"))
 
 
 def integrate_io_connection(account: IntegrateIo, **changes: Any) -> str:

@@ -17,7 +17,7 @@ from airflow_workflow_provider.remote import integrate_io_clusters as cluster_ap
 from airflow_workflow_provider.remote.calls import Flow, RemoteError, RemoteTimeoutError
 from scripts.test_servers import faults
 from scripts.test_servers.integrate_io import IntegrateIo
-from tests.remote_systems import integrate_io_connection
+from tests.remote_systems import integrate_io_connection, posts
 
 SINCE = "2000-01-01T00:00:00Z"
 MARK = api.Mark("airflow_task", "dag/task/abc", 1)
@@ -50,10 +50,6 @@ def new_job(account: IntegrateIo) -> api.NewJob:
 
 def submit(new: api.NewJob, known: frozenset[int] = frozenset()) -> Flow[api.Job]:
     return api.submit_job(new, SINCE, MARK, known, wait=0.02)
-
-
-def posts(account: IntegrateIo) -> int:
-    return len(account.served.seen("POST", "/jobs"))
 
 
 def test_a_job_is_started_watched_and_summed_up(account: IntegrateIo, connect: Connect, run: Run) -> None:

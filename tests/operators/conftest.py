@@ -94,6 +94,15 @@ def fire(trigger: Any) -> dict[str, Any]:
     return asyncio.run(first())
 
 
+class Crash(BaseException):
+    """The worker is gone: nothing of the attempt runs on."""
+
+
+def crash(*_: Any) -> None:
+    """In place of what the attempt does next."""
+    raise Crash
+
+
 @pytest.fixture
 def task() -> Task:
     return Task()

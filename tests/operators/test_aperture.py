@@ -13,7 +13,7 @@ from airflow_workflow_provider.operators.aperture import ApertureRunWorkflowOper
 from scripts.test_servers import faults
 from scripts.test_servers.aperture import Aperture
 from tests.dag_test_run import run_definition
-from tests.operators.conftest import Task, fire
+from tests.operators.conftest import Crash, Task, crash, fire
 from tests.remote_systems import aperture_connection
 
 
@@ -96,10 +96,6 @@ def test_conditions_see_a_result_that_is_too_large_to_keep(aperture: Aperture, t
     assert task.resume(run_workflow(conditions=operator.conditions), fire(deferred.trigger))["result"] is None
 
 
-class Crash(BaseException):
-    """The worker is gone: nothing of the attempt runs on."""
-
-
 @pytest.mark.parametrize("script", [["RUNNING", "COMPLETED"], ["COMPLETED"]], ids=["still running", "completed"])
 @pytest.mark.parametrize("point", ["read_job", "wait_until_ended"])
 def test_after_a_crash_the_next_attempt_goes_on_with_the_job(
@@ -107,9 +103,6 @@ def test_after_a_crash_the_next_attempt_goes_on_with_the_job(
 ) -> None:
     aperture.job_script = script
     aperture.add_job(aperture.workflows[0])
-
-    def crash(*_: Any) -> None:
-        raise Crash
 
     with monkeypatch.context() as patch:
         patch.setattr(f"airflow_workflow_provider.remote.aperture.Api.{point}", crash)
@@ -130,9 +123,6 @@ def test_without_notes_a_retry_goes_on_with_the_running_job(aperture: Aperture, 
 def test_a_crash_with_a_foreign_job_beside_ours_is_not_guessed_about(
     aperture: Aperture, task: Task, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def crash(*_: Any) -> None:
-        raise Crash
-
     with monkeypatch.context() as patch:
         patch.setattr("airflow_workflow_provider.remote.aperture.Api.read_job", crash)
         with pytest.raises(Crash):

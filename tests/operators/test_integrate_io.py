@@ -26,16 +26,13 @@ from scripts.airflow_api import wait_for
 from scripts.test_servers import faults
 from scripts.test_servers.integrate_io import IntegrateIo
 from tests.dag_test_run import run_definition
-from tests.operators.conftest import Task, fire
+from tests.operators.conftest import Crash, Task, crash, fire
+from tests.remote_systems import posts
 
 
 def run_package(**arguments: Any) -> IntegrateIoRunPackageOperator:
     given = {"package": "load", "cluster": 500, "deferrable": False, "poll_interval": 0.01, **arguments}
     return IntegrateIoRunPackageOperator(task_id="run_package", **given)
-
-
-def posts(account: IntegrateIo) -> int:
-    return len(account.served.seen("POST", "/jobs"))
 
 
 DEFINITION = """
@@ -144,10 +141,6 @@ def test_only_a_task_that_has_ended_takes_its_job_along(
     assert integrate_io.jobs[0].status == ("idle" if waits else "pending_stoppage")
 
 
-class Crash(BaseException):
-    """The worker is gone: nothing of the attempt runs on."""
-
-
 @pytest.mark.parametrize("script", [["running", "completed"], ["completed"]], ids=["still running", "completed"])
 @pytest.mark.parametrize("point", ["before the answer", "before the note"])
 def test_after_a_crash_the_next_attempt_goes_on_with_the_job(
@@ -155,9 +148,6 @@ def test_after_a_crash_the_next_attempt_goes_on_with_the_job(
 ) -> None:
     integrate_io.job_script = script
     operator = run_package()
-
-    def crash(*_: Any) -> None:
-        raise Crash
 
     with monkeypatch.context() as patch:
         if point == "before the answer":
@@ -397,9 +387,6 @@ def test_clusters_are_waited_for_in_the_triggerer(integrate_io: IntegrateIo, tas
 def test_after_a_crash_no_second_cluster_is_started(
     integrate_io: IntegrateIo, task: Task, monkeypatch: pytest.MonkeyPatch, noted: bool
 ) -> None:
-    def crash(*_: Any) -> None:
-        raise Crash
-
     where = "wait_for_cluster" if noted else "read_cluster"
     with monkeypatch.context() as patch:
         patch.setattr(f"airflow_workflow_provider.remote.integrate_io_clusters.{where}", crash)

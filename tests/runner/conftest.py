@@ -14,6 +14,7 @@ import pytest
 from tests.runner.fake_airflow import PASSWORD, FakeAirflow
 
 ROOT = Path(__file__).resolve().parents[2]
+LOGIN = ("--username", "ops", "--password-env", "SECRET")
 
 
 @dataclass(frozen=True)
@@ -43,12 +44,10 @@ class Runner:
             **(env or {}),
         }
 
-    def command(
-        self, *arguments: str, login: Sequence[str] = ("--username", "ops", "--password-env", "SECRET")
-    ) -> list[str]:
+    def command(self, *arguments: str, login: Sequence[str] = LOGIN) -> list[str]:
         return [sys.executable, "-m", "airflow_workflow_provider.runner", "--url", self.url, *login, *arguments]
 
-    def run(self, *arguments: str, login: Sequence[str] = ("--username", "ops", "--password-env", "SECRET")) -> Done:
+    def run(self, *arguments: str, login: Sequence[str] = LOGIN) -> Done:
         done = subprocess.run(
             self.command(*arguments, login=login),
             env=self.env,
@@ -62,10 +61,10 @@ class Runner:
         assert "Traceback" not in done.stderr, done.stderr
         return Done(done.returncode, done.stdout, done.stderr)
 
-    def start(self, *arguments: str) -> subprocess.Popen[str]:
+    def start(self, *arguments: str, login: Sequence[str] = LOGIN) -> subprocess.Popen[str]:
         """In a session of its own: a signal to it reaches nobody else."""
         return subprocess.Popen(
-            self.command(*arguments),
+            self.command(*arguments, login=login),
             env=self.env,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

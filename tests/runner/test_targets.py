@@ -194,22 +194,13 @@ def test_a_timeout_leaves_the_jobs_and_says_where_they_are(system: System) -> No
 def test_an_interrupt_stops_the_jobs_if_told_to(system: System, cancels: bool) -> None:
     system.script("running")
     more = ["--cancel-on-interrupt"] if cancels else []
-    command = system.runner.command("--phase", "wf1,wf2", *more, login=system.login)
-    with subprocess.Popen(
-        command,
-        env=system.runner.env,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        encoding="utf-8",
-        start_new_session=True,
-    ) as program:
+    with system.runner.start("--phase", "wf1,wf2", *more, login=system.login) as program:
         deadline = time.monotonic() + 30
         while system.states != ["running", "running"]:
             assert time.monotonic() < deadline
             time.sleep(0.02)
         program.send_signal(signal.SIGINT)
-        shown, _ = program.communicate(timeout=40)
+        shown = "".join(program.communicate(timeout=40))
 
     assert program.returncode == 130, shown
     if cancels:
@@ -226,23 +217,14 @@ def test_a_job_that_cannot_be_stopped_is_told(studio: Aperture, account: Integra
     system.add("wf")
     system.script("running")
     studio.served.order(refused("POST", "/cancel$", 403, "not yours", times=None))
-    command = system.runner.command("--phase", "wf", "--cancel-on-interrupt", login=system.login)
-    with subprocess.Popen(
-        command,
-        env=system.runner.env,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        encoding="utf-8",
-        start_new_session=True,
-    ) as program:
+    with system.runner.start("--phase", "wf", "--cancel-on-interrupt", login=system.login) as program:
         assert program.stdout is not None
         line = ""
         while "running" not in line:
             line = program.stdout.readline()
             assert line
         program.send_signal(signal.SIGINT)
-        shown, _ = program.communicate(timeout=40)
+        shown = "".join(program.communicate(timeout=40))
 
     assert program.returncode == 130
     assert "could not be stopped: wf (Aperture: POST jobs/9000/cancel was refused: 403 not yours)" in shown
