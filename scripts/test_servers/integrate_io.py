@@ -230,14 +230,18 @@ def _add_packages(router: APIRouter, account: IntegrateIo) -> None:
         return {"id": number, "status": "failed" if failed else "completed", "errors": failed}
 
 
+def _numbered(items: list[Scripted], number: int, what: str, strict: Strict) -> Scripted:
+    for found in items:
+        if found.id == number:
+            return found
+    raise strict.refusal(404, f"{what} {number} not found")
+
+
 def _add_clusters(router: APIRouter, account: IntegrateIo) -> None:
     strict = account.strict
 
     def cluster(number: int) -> Scripted:
-        for found in account.clusters:
-            if found.id == number:
-                return found
-        raise strict.refusal(404, f"Cluster {number} not found")
+        return _numbered(account.clusters, number, "Cluster", strict)
 
     @router.get("/clusters")
     async def clusters(request: Request, offset: Offset = 0, limit: Limit = 20) -> JSONResponse:
@@ -275,10 +279,7 @@ def _add_jobs(router: APIRouter, account: IntegrateIo) -> None:
     strict = account.strict
 
     def job(number: int) -> Scripted:
-        for found in account.jobs:
-            if found.id == number:
-                return found
-        raise strict.refusal(404, f"Job {number} not found")
+        return _numbered(account.jobs, number, "Job", strict)
 
     @router.get("/jobs")
     async def jobs(
