@@ -13,7 +13,7 @@ from airflow_workflow_provider.cli.show_json import package_json, workflow_json
 from airflow_workflow_provider.cli.show_package import package_lines
 from airflow_workflow_provider.cli.stored_text import stored_facts
 from airflow_workflow_provider.cli.variables_text import read_lines, variable_lines
-from airflow_workflow_provider.cli.words import value_text, when
+from airflow_workflow_provider.cli.words import head_lines, value_text, when
 from airflow_workflow_provider.compiler.plan import (
     Expectations,
     Plan,
@@ -57,10 +57,7 @@ def _lines(workflow: CompiledWorkflow, console: Console) -> Iterator[str]:
 
 def _head(workflow: CompiledWorkflow, console: Console) -> Iterator[str]:
     plan = workflow.plan
-    yield f"{console.paint(plan.workflow, 'bold')}  {console.paint('version ' + plan.version, 'dim')}"
-    if plan.description:
-        yield from (printable(line) for line in plan.description.strip().splitlines())
-    yield ""
+    yield from head_lines(plan.workflow, f"version {plan.version}", plan.description, console)
     facts = {
         **stored_facts(workflow.stored),
         "schedule": _schedule(plan),

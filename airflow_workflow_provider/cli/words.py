@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from airflow_workflow_provider.cli.console import printable
+from airflow_workflow_provider.cli.console import Console, printable
 
 _HAPPENS: Final = {
     "success": "succeeds",
@@ -35,6 +35,14 @@ def _constraint(constraint: str, edges: Mapping[str, tuple[str, ...]]) -> str:
     if constraint == "any":
         return f"as soon as {', or '.join(parts)}"
     return f"when {', and '.join(parts)}"
+
+
+def head_lines(name: str, what: str, description: str | None, console: Console) -> Iterator[str]:
+    """The first lines about a definition: its name, what it is, its description."""
+    yield f"{console.paint(name, 'bold')}  {console.paint(what, 'dim')}"
+    if description:
+        yield from (printable(line) for line in description.strip().splitlines())
+    yield ""
 
 
 def value_text(value: Any, limit: int = 60) -> str:
