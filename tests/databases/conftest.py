@@ -52,9 +52,7 @@ def sqlite_connection_id(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str
 def postgres_connection_id(monkeypatch: pytest.MonkeyPatch) -> str:
     """By the driver that the PostgreSQL hook prefers: psycopg 3 where it is installed."""
     pytest.importorskip("airflow.providers.postgres", reason="the PostgreSQL provider is not installed")
-    connection_id = _connection(monkeypatch, POSTGRES_URI)
-    _skip_unless_it_answers(connection_id, "PostgreSQL")
-    return connection_id
+    return _server(monkeypatch, POSTGRES_URI, "PostgreSQL")
 
 
 @pytest.fixture
@@ -62,9 +60,7 @@ def mariadb_connection_id(monkeypatch: pytest.MonkeyPatch) -> str:
     """By mysql-connector-python, the one driver of Airflow's MySQL hook that needs no compiler."""
     pytest.importorskip("airflow.providers.mysql", reason="the MySQL provider is not installed")
     pytest.importorskip("mysql.connector", reason="mysql-connector-python is not installed")
-    connection_id = _connection(monkeypatch, f"{MARIADB_URI}?client=mysql-connector-python")
-    _skip_unless_it_answers(connection_id, "MariaDB")
-    return connection_id
+    return _server(monkeypatch, f"{MARIADB_URI}?client=mysql-connector-python", "MariaDB")
 
 
 @pytest.fixture
@@ -73,9 +69,7 @@ def psycopg2_connection_id(monkeypatch: pytest.MonkeyPatch) -> str:
     hooks = pytest.importorskip("airflow.providers.postgres.hooks.postgres")
     # The hook takes psycopg2 only where psycopg 3 is not installed; both are here.
     monkeypatch.setattr(hooks, "USE_PSYCOPG3", False, raising=False)
-    connection_id = _connection(monkeypatch, POSTGRES_URI)
-    _skip_unless_it_answers(connection_id, "PostgreSQL")
-    return connection_id
+    return _server(monkeypatch, POSTGRES_URI, "PostgreSQL")
 
 
 @pytest.fixture
@@ -84,9 +78,7 @@ def pymysql_connection_id(monkeypatch: pytest.MonkeyPatch) -> str:
     pymysql = pytest.importorskip("pymysql", reason="pymysql is not installed")
     # Its documented way to stand in for mysqlclient (MySQLdb), which the hook imports.
     monkeypatch.setitem(sys.modules, "MySQLdb", pymysql)
-    connection_id = _connection(monkeypatch, MARIADB_URI)
-    _skip_unless_it_answers(connection_id, "MariaDB")
-    return connection_id
+    return _server(monkeypatch, MARIADB_URI, "MariaDB")
 
 
 DATABASES = [
@@ -115,10 +107,12 @@ def _connection(monkeypatch: pytest.MonkeyPatch, uri: str) -> str:
     return connection_id
 
 
-def _skip_unless_it_answers(connection_id: str, name: str) -> None:
+def _server(monkeypatch: pytest.MonkeyPatch, uri: str, name: str) -> str:
+    """A connection to a server; skips where it does not answer."""
+    connection_id = _connection(monkeypatch, uri)
     try:
         with closing(_hook(connection_id).get_conn()):
-            pass
+            return connection_id
     except Exception as error:  # noqa: BLE001 - each driver has its own
         pytest.skip(f"{name} does not answer: {error}")
 

@@ -15,32 +15,14 @@ from sqlalchemy import create_engine, text
 
 from scripts.airflow_api import run_path, wait_for
 from scripts.local_airflow import LocalAirflow, free_ports
+from tests.system.doors import Door, door
+
+__all__ = ["door"]
 
 Define = Callable[..., str]
 BASH = "airflow.providers.standard.operators.bash.BashOperator"
 NOTIFIERS = "tests.notifications.notifiers"
 OUTCOME = "workflow.outcome"
-
-
-class Door:
-    """What a task waits for: ``wait`` is its command, ``open`` lets it go on."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self.wait = f"while [ ! -e {path} ]; do sleep 0.1; done"
-
-    def open(self) -> None:
-        self._path.touch()
-
-    def shut(self) -> None:
-        self._path.unlink()
-
-
-@pytest.fixture
-def door(tmp_path: Path) -> Iterator[Door]:
-    made = Door(tmp_path / "open")
-    yield made
-    made.open()  # a test that failed leaves no task waiting
 
 
 class Letters:
@@ -287,7 +269,7 @@ def test_a_run_with_a_deadline_ahead_can_be_cleared_and_its_dag_keeps_its_versio
 expect: {{duration: {{min: 0.1s, max: 1h}}}}
 tasks:
   a: {bash("true")}
-  b: {bash("[ -e " + str(door._path) + " ]", depends_on="a")}
+  b: {bash(door.opened, depends_on="a")}
 """,
     )
     run = airflow.trigger(dag)

@@ -19,17 +19,13 @@ from scripts.airflow_api import run_path, wait_for
 from scripts.local_airflow import LocalAirflow
 from tests.postgres import metadata_database
 from tests.system.conftest import LOADER, ROOT
-from tests.system.test_workflows import Door, bash, state
+from tests.system.doors import Door, door
+from tests.system.test_workflows import bash, state
+
+__all__ = ["door"]
 
 Define = Callable[..., str]
 DEADLINE = 90
-
-
-@pytest.fixture
-def door(tmp_path: Path) -> Iterator[Door]:
-    made = Door(tmp_path / "open")
-    yield made
-    made.open()  # a test that failed leaves no task waiting
 
 
 @pytest.fixture

@@ -3,35 +3,19 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from scripts.airflow_api import LocalAirflowError, wait_for
 from scripts.local_airflow import LocalAirflow
+from tests.system.doors import Door, door
+
+__all__ = ["door"]
 
 Define = Callable[..., str]
 BASH = "airflow.providers.standard.operators.bash.BashOperator"
-
-
-class Door:
-    """What a task waits for: ``wait`` is its command, ``open`` lets it go on, ``opened`` fails while it is shut."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self.wait = f"while [ ! -e {path} ]; do sleep 0.1; done"
-        self.opened = f"[ -e {path} ]"
-
-    def open(self) -> None:
-        self._path.touch()
-
-
-@pytest.fixture
-def door(tmp_path: Path) -> Iterator[Door]:
-    made = Door(tmp_path / "open")
-    yield made
-    made.open()  # a test that failed leaves no task waiting
 
 
 def bash(command: str, **more: object) -> str:
