@@ -100,8 +100,15 @@ def agrees(shown: list[str], printed: list[str]) -> bool:
     return re.fullmatch(pattern, "".join(f"{line}\n" for line in printed)) is not None
 
 
-@pytest.mark.parametrize("block", CONSOLES, ids=str)
-def test_a_console_example_prints_what_it_shows(block: Block, run: Run) -> None:
+@pytest.mark.parametrize("page", sorted({block.page for block in CONSOLES}))
+def test_the_console_examples_of_a_page_print_what_they_show(page: str, run: Run) -> None:
+    """From its top to its end, as a reader types them: an example may go on from the one before."""
+    for block in CONSOLES:
+        if block.page == page:
+            check_example(block, run)
+
+
+def check_example(block: Block, run: Run) -> None:
     code = 0
     for command, shown in conversation(block):
         if command == "echo $?":
