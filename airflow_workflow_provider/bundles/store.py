@@ -14,7 +14,7 @@ from airflow.dag_processing.bundles.base import BaseDagBundle, BundleVersionLock
 
 from airflow_workflow_provider.bundles.errors import BundleError
 from airflow_workflow_provider.bundles.releases import Releases, touch
-from airflow_workflow_provider.store.errors import NoTablesError, StoreError, StoreSchemaError, StoreUnavailableError
+from airflow_workflow_provider.store.errors import StoreError, StoreSchemaError, StoreUnavailableError
 
 if TYPE_CHECKING:
     from airflow_workflow_provider.store.repository import WorkflowStore
@@ -104,9 +104,6 @@ class WorkflowStoreDagBundle(BaseDagBundle):
     def _stay(self, error: StoreError) -> None:
         """Go on with what is on disk. Without it Airflow must not look: it would take all workflows for removed."""
         tracked = self._releases.tracked()
-        if isinstance(error, NoTablesError) and tracked is None:
-            log.warning("Bundle '%s': %s; until then it has no workflows", self.name, error)
-            return
         if tracked is None:
             raise error.with_traceback(None) from None  # Airflow logs all of it at every attempt
         self._is_failing = True

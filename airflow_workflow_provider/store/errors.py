@@ -19,10 +19,6 @@ class StoreSchemaError(StoreError):
     """The database has no tables yet, or those of another version of this package."""
 
 
-class NoTablesError(StoreSchemaError):
-    """Nobody has made the tables yet, so nothing can have been published."""
-
-
 class NotFoundError(StoreError):
     """There is no such definition, version, release or draft."""
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from sqlalchemy import Connection, Engine, inspect
 
 from airflow_workflow_provider.store.engine import reading, writing
-from airflow_workflow_provider.store.errors import NoTablesError, StoreSchemaError, StoreUnavailableError
+from airflow_workflow_provider.store.errors import StoreSchemaError, StoreUnavailableError
 from airflow_workflow_provider.store.tables import PREFIX
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def require_current(connection: Connection, name: str) -> None:
     state = _state(connection)
     problem = state.problem(name)
     if problem is not None:
-        raise NoTablesError(problem) if state.current is None else StoreSchemaError(problem)
+        raise StoreSchemaError(problem)
 
 
 def migrate(engine: Engine, name: str = "the workflow store", revision: str = "head") -> SchemaState:

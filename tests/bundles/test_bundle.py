@@ -16,7 +16,6 @@ import pytest
 from airflow.dag_processing.bundles import base as airflow_base
 from sqlalchemy import URL, text
 
-from airflow_workflow_provider.bundles import store as store_bundle
 from airflow_workflow_provider.bundles.errors import BundleError, OtherStoreError
 from airflow_workflow_provider.bundles.releases import Releases
 from airflow_workflow_provider.bundles.store import WorkflowStoreDagBundle
@@ -198,26 +197,22 @@ def test_a_newer_store_and_nothing_on_disk_is_no_empty_store(bundle: Bundle, sto
     assert len(told.traceback) < 6, "Airflow logs it at every attempt"
 
 
-def test_a_store_without_tables_has_no_workflows_and_the_log_says_so(
-    database: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+def test_a_store_without_tables_is_an_error_that_names_the_command(
+    database: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """It may be the wrong database: were there no workflows instead, Airflow would take all that it has for removed."""
     with new_database("postgresql", tmp_path) as url:
         connection = f'{{"conn_type": "postgres", "host": "{url.host}", "port": {url.port or 5432}, '
         connection += f'"login": "{url.username}", "password": "{url.password or ""}", "schema": "{url.database}"}}'
         monkeypatch.setenv("AIRFLOW_CONN_WORKFLOW_STORE", connection)
         made = WorkflowStoreDagBundle(name="workflows")
         for look in (made.initialize, made.refresh):
-            caplog.clear()
-            look()
-            (warning,) = (each for each in caplog.records if each.name == store_bundle.__name__)
-            assert warning.getMessage() == (
-                "Bundle 'workflows': the workflow store 'workflow_store' has no tables yet; run airflow workflows db "
-                "migrate; until then it has no workflows"
+            with pytest.raises(StoreSchemaError) as told:
+                look()
+            assert str(told.value) == (
+                "the workflow store 'workflow_store' has no tables yet; run airflow workflows db migrate"
             )
-            assert warning.exc_info is None
-            assert made.is_initialized
-            assert version_of(made) is None
-            assert not made.path.exists()
+            assert len(told.traceback) < 6, "Airflow logs it at every attempt"
         store = new_store(url)
         put(store, sql_workflow("a"))
         made.refresh()
