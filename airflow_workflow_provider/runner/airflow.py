@@ -40,6 +40,7 @@ class AirflowTarget:
         self._credentials = credentials
         self._auth = authentication(server, credentials)
         self._variables: dict[str, Mapping[str, Variable]] = {}
+        self._logical_dates: dict[str, str] = {}
 
     def log_in(self) -> None:
         """Ask for something small with the credentials; what this user may not see is no matter here."""
@@ -74,16 +75,13 @@ class AirflowTarget:
         """Airflow keeps run ids unique, so that a second request with the same id cannot start a second run.
 
         The logical date is now, as in Airflow's own form: without one no later run would know of this one's success.
-        Airflow keeps logical dates of a DAG unique, too; one that is taken is given up for a later one.
+        Airflow keeps logical dates of a DAG unique, too; one that another run has is given up for a later one.
         """
         if repeated and self._exists(run):
             return run
         for attempt in range(_LOGICAL_DATES):
-            body = {
-                "dag_run_id": run.id,
-                "logical_date": datetime.now(timezone.utc).isoformat(),
-                "conf": dict(variables),
-            }
+            logical_date = self._logical_dates.setdefault(run.id, datetime.now(timezone.utc).isoformat())
+            body = {"dag_run_id": run.id, "logical_date": logical_date, "conf": dict(variables)}
             try:
                 self._call("POST", f"{_dag(run.workflow)}/dagRuns", json=body)
                 break
@@ -94,6 +92,7 @@ class AirflowTarget:
                     break
                 if attempt + 1 == _LOGICAL_DATES:
                     raise
+                del self._logical_dates[run.id]
         return run
 
     def state(self, run: Run) -> Snapshot:
