@@ -21,7 +21,8 @@ def find_modules_in(folders: Iterable[str]) -> None:
 def build_problems(reading: Reading) -> list[Diagnostic]:
     """Build the DAG of a definition without errors and throw it away."""
     from airflow_workflow_provider.compiler import compile_workflow
-    from airflow_workflow_provider.dags.builder import BuildError, build_dag
+    from airflow_workflow_provider.dags.builder import build_dag
+    from airflow_workflow_provider.dags.errors import BuildError
 
     assert reading.document is not None
     assert reading.definition is not None

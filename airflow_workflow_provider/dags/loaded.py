@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from airflow_workflow_provider.compiler.plan import Plan
-from airflow_workflow_provider.dags.builder import BuildError, build_dag
+from airflow_workflow_provider.dags.builder import build_dag
+from airflow_workflow_provider.dags.errors import BuildError
 from airflow_workflow_provider.definitions.diagnostics import Diagnostic, Finding
 
 if TYPE_CHECKING:

@@ -13,7 +13,8 @@ import pytest
 from airflow.sdk import DAG, BaseOperator
 
 from airflow_workflow_provider.compiler import compile_workflow
-from airflow_workflow_provider.dags.builder import BuildError, build_dag
+from airflow_workflow_provider.dags.builder import build_dag
+from airflow_workflow_provider.dags.errors import BuildError
 from airflow_workflow_provider.definitions.document import parse
 from airflow_workflow_provider.definitions.given import GivenSources, given_package
 from airflow_workflow_provider.definitions.reader import read_document

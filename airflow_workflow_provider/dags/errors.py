@@ -1,0 +1,17 @@
+"""What keeps a plan from becoming a DAG."""
+
+from __future__ import annotations
+
+from airflow_workflow_provider.definitions.diagnostics import Location
+
+
+class BuildError(Exception):
+    """A plan that Airflow cannot build: an operator that does not import or refuses its arguments.
+
+    ``location`` is the path inside the workflow definition.
+    """
+
+    def __init__(self, message: str, location: Location) -> None:
+        super().__init__(message)
+        self.message = message
+        self.location = location
