@@ -20,39 +20,26 @@ import yaml
 
 from airflow_workflow_provider.definitions.diagnostics import Diagnostic, Finding, Location, dotted, one_line
 from airflow_workflow_provider.definitions.json_nodes import compose_json
+from airflow_workflow_provider.definitions.plain_data import (
+    FLOAT,
+    MAX_DEPTH,
+    MAX_DIGITS,
+    Loader,
+    RefusedError,
+    integer,
+    number,
+    yaml_data,
+)
 from airflow_workflow_provider.definitions.values import describe
-
-try:
-    from yaml import CSafeLoader as _BaseLoader
-except ImportError:  # PyYAML built without libyaml: slower, same result
-    from yaml import SafeLoader as _BaseLoader  # type: ignore[assignment]
 
 MAX_BYTES: Final = 4 * 1024 * 1024
 MAX_VALUES: Final = 200_000
 """Lines and commas: a generated workflow of 5000 tasks has some ten thousand."""
-MAX_DEPTH: Final = 60
-MAX_DIGITS: Final = 1000
 _INTEGER: Final = re.compile(r"[-+]?[0-9]+")
-_FLOAT: Final = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
 _NOT_TEXT: Final = re.compile("[\0\ud800-\udfff]")
 _JSON_ESCAPED: Final = re.compile(r"\\u(?:0000|[dD][89a-fA-F])")
 _NOT_YAML: Final = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _LEADING_RUN: Final = re.compile(r"^[ ?:\-]{100}", re.MULTILINE)
-
-
-class _Loader(_BaseLoader):
-    """libyaml's parser with YAML 1.2 core scalars."""
-
-    yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}  # noqa: RUF012 - PyYAML's interface
-
-
-for _tag, _pattern, _first in (
-    ("bool", r"(?:true|True|TRUE|false|False|FALSE)$", "tTfF"),
-    ("null", r"(?:~|null|Null|NULL|)$", ["~", "n", "N", ""]),
-    ("int", r"[-+]?[0-9]+$", "-+0123456789"),
-    ("float", _FLOAT.pattern + "$", "-+0123456789."),
-):
-    _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(_pattern), list(_first))
 
 
 class DocumentError(Exception):
@@ -193,6 +180,10 @@ def _parse_yaml(text: str) -> Any:
     text = text.removeprefix("\ufeff")
     _refuse_deep_nesting(text)
     try:
+        return yaml_data(text)
+    except RefusedError:
+        pass  # read again, slowly and with positions, to say where
+    try:
         node = _compose_yaml(text)
         return None if node is None else _construct(node, set(), (), 0)
     except yaml.YAMLError as error:
@@ -202,7 +193,7 @@ def _parse_yaml(text: str) -> Any:
 
 
 def _compose_yaml(text: str) -> yaml.Node | None:
-    loader = _Loader(text)
+    loader = Loader(text)
     try:
         return loader.get_single_node()
     finally:
@@ -218,7 +209,7 @@ def _refuse_deep_nesting(text: str) -> None:
         return
     depth = 0
     try:
-        for event in yaml.parse(text, Loader=_Loader):
+        for event in yaml.parse(text, Loader=Loader):
             if isinstance(event, yaml.CollectionStartEvent):
                 depth += 1
                 if depth > 2 * MAX_DEPTH:
@@ -241,7 +232,7 @@ class _AliasError(Exception):
 
 
 def _alias_error(text: str, location: Location) -> DocumentError:
-    alias = next(event for event in yaml.parse(text, Loader=_Loader) if isinstance(event, yaml.AliasEvent))
+    alias = next(event for event in yaml.parse(text, Loader=Loader) if isinstance(event, yaml.AliasEvent))
     message = f"the alias '*{alias.anchor}' repeats a value; anchors and aliases are not allowed: write the value out "
     return _error(alias, message + "or use 'defaults'", location)
 
@@ -304,11 +295,11 @@ def _scalar(node: yaml.ScalarNode, location: Location) -> Any:
         return value.lower() == "true"
     if tag == "tag:yaml.org,2002:null" and value.lower() in ("", "~", "null"):
         return None
-    if tag == "tag:yaml.org,2002:float" and _FLOAT.fullmatch(value):
-        number = float(value)
-        if math.isinf(number):
+    if tag == "tag:yaml.org,2002:float" and FLOAT.fullmatch(value):
+        read = float(value)
+        if math.isinf(read):
             raise _error(node, f"{value} is larger than a number can be", location)
-        return number
+        return read
     raise _tag_error(node, location)
 
 
@@ -380,19 +371,13 @@ def _plain_words(error: yaml.YAMLError, text: str, line: int) -> str:
     return one_line(f"this is not valid YAML: {problem}" + (f" ({context})" if context else ""))
 
 
-class _RefusedError(ValueError):
-    """JSON that YAML would not be: read again, slowly and with positions, to say where."""
-
-
 def _parse_json(text: str) -> Any:
     text = text.removeprefix("\ufeff")
     if not text.strip():
         return None
     data = None
     try:
-        data = json.loads(
-            text, object_pairs_hook=_pairs, parse_int=_integer, parse_float=_number, parse_constant=_refuse
-        )
+        data = json.loads(text, object_pairs_hook=_pairs, parse_int=integer, parse_float=number, parse_constant=_refuse)
         refused = _JSON_ESCAPED.search(text) is not None or _is_deep(data, text)
     except json.JSONDecodeError as error:
         end = len(text.rstrip())  # nothing to see behind it
@@ -400,7 +385,7 @@ def _parse_json(text: str) -> Any:
         line = text.count("\n", 0, min(error.pos, end)) + 1
         column = min(error.pos, end) - text.rfind("\n", 0, min(error.pos, end))
         raise DocumentError(f"this is not valid JSON: {message}", line, column) from None
-    except (_RefusedError, RecursionError):
+    except (RefusedError, RecursionError):
         refused = True
     if refused:
         node = compose_json(text)
@@ -412,25 +397,12 @@ def _parse_json(text: str) -> Any:
 def _pairs(items: list[tuple[str, Any]]) -> dict[str, Any]:
     data = dict(items)
     if len(data) != len(items):
-        raise _RefusedError
+        raise RefusedError
     return data
 
 
-def _integer(text: str) -> int:
-    if len(text) > MAX_DIGITS:
-        raise _RefusedError
-    return int(text)
-
-
-def _number(text: str) -> float:
-    number = float(text)
-    if math.isinf(number):
-        raise _RefusedError
-    return number
-
-
 def _refuse(_: str) -> NoReturn:
-    raise _RefusedError
+    raise RefusedError
 
 
 def _is_deep(data: object, text: str) -> bool:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from airflow_workflow_provider.definitions.document import MAX_BYTES, DocumentError, parse
 from airflow_workflow_provider.definitions.json_nodes import compose_json
+from airflow_workflow_provider.definitions.plain_data import RefusedError, yaml_data
 from tests.unit.reading import HEAD, SMALLEST, messages, read
 
 JSON = '{"workflow": "w", "tasks": {"a": {"sql": "SELECT 1"}}}'
@@ -122,6 +123,45 @@ def test_values_of_yaml_are_those_of_yaml_1_2() -> None:
         "k": "",
         "l": None,
     }
+
+
+def outcome(text: str) -> object:
+    """What came of a text: its data with their types, or where and why it was refused."""
+    try:
+        return repr(parse(text, "x.yaml").data)
+    except DocumentError as error:
+        return error.line, error.column, error.message, error.location
+
+
+PIECES = [
+    *("a: ", "b: ", "- ", "? ", "\n", "\n  ", "|\n  ", "# c\n", "--- ", "...\n", "%TAG ! !\n"),
+    *("x", "'y'", '"\\0"', '"\\x41"', "true", "~", "1", "-0.5", "1e999", "9" * 1001),
+    *("[", "]", "{", "}", ", ", "<<", "&n ", "*n", "!t ", "! "),
+]
+YAML_TEXTS = (
+    st.text("ab1-.:,?!&*#|>[]{}'\"\\u0 \n", max_size=40)
+    | st.lists(st.sampled_from(PIECES), max_size=14).map("".join)
+    | st.dictionaries(st.text(), st.recursive(st.none() | st.integers() | st.text(), st.lists)).map(yaml.safe_dump)
+)
+
+
+@given(YAML_TEXTS)
+def test_a_text_that_is_read_fast_means_what_it_means_read_slowly(text: str) -> None:
+    fast = outcome("a: " + text), outcome(text)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("airflow_workflow_provider.definitions.document.yaml_data", refuse)
+        assert fast == (outcome("a: " + text), outcome(text))
+
+
+def refuse(_: str) -> None:
+    raise RefusedError
+
+
+@pytest.mark.parametrize(
+    "text", [SMALLEST, "a: [1, {b: 2.5}]\nc: |\n  text\nd: 'x: y'\n1: true\n", "# nothing\n", "null"]
+)
+def test_ordinary_texts_are_read_fast(text: str) -> None:
+    yaml_data(text)
 
 
 def _levels(opening: str, closing: str, number: int) -> str:
