@@ -18,6 +18,7 @@ from airflow_workflow_provider.definitions.models import (
     Workflow,
     WorkflowTask,
 )
+from airflow_workflow_provider.definitions.references import templates
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +126,11 @@ class Definition:
         for name, task in self.tasks.items():
             if isinstance(task, PackageTask) and task.package in self.packages:
                 yield name, task, self.packages[task.package]
+
+    @cached_property
+    def argument_templates(self) -> dict[str, list[tuple[Location, str]]]:
+        """Of every task that names an operator itself the texts in its arguments that could be templates."""
+        return {name: templates(task.arguments, ("tasks", name, "arguments")) for name, task in self.operator_tasks()}
 
     def operator_tasks(self) -> Iterator[tuple[str, OperatorTask]]:
         """Every task that names an operator itself."""

@@ -28,6 +28,11 @@ class Reachability:
         self._needs: dict[str, Needs | None] = {}
         self._matters = frozenset(islice(_contested(definition), _MAX_TRACKED))
 
+    @property
+    def contradictions(self) -> bool:
+        """Whether any outcomes can contradict each other; without, every task can run beside every other."""
+        return bool(self._matters)
+
     def needs(self, task: str) -> Needs | None:
         """For each task that matters, the outcomes of which it must have had one for ``task`` to run."""
         for name in self._missing(task):
@@ -80,6 +85,9 @@ class Reachability:
 
 def _contested(definition: Definition) -> Iterator[str]:
     """Tasks with two edges from them, or an edge and their own running, that cannot both be satisfied."""
+    everywhere = {accepted(words) for task in definition.tasks.values() for words in task.depends_on.values()}
+    if RAN.intersection(*everywhere):
+        return  # as in most workflows, where every edge accepts success
     for name, dependants in definition.dependants.items():
         wanted = {RAN, *(accepted(definition.tasks[dependant].depends_on[name]) for dependant in dependants)}
         if any(not one & other for one, other in combinations(wanted, 2)):

@@ -13,7 +13,7 @@ from airflow_workflow_provider.definitions.references import (
     TemplateSyntaxError,
     condition_references,
     template_references,
-    texts,
+    templates,
 )
 from airflow_workflow_provider.definitions.sql_text import SqlTextError, find_bind_parameters
 
@@ -35,7 +35,9 @@ def own_reads(definition: Definition, name: str) -> Iterator[tuple[Location, str
             yield statement.location, variable
     task = definition.tasks[name]
     if isinstance(task, OperatorTask):
-        yield from template_reads(task.arguments, ("tasks", name, "arguments"))
+        for place, text in definition.argument_templates[name]:
+            for variable in _quietly(template_references, text):
+                yield place, variable
 
 
 def statement_reads(statement: Statement) -> tuple[str, ...]:
@@ -53,7 +55,7 @@ def _bind_names(sql: str) -> tuple[str, ...]:
 
 def template_reads(value: Any, location: Location) -> Iterator[tuple[Location, str]]:
     """Names that the templates inside a value read."""
-    for place, text in texts(value, location):
+    for place, text in templates(value, location):
         for variable in _quietly(template_references, text):
             yield place, variable
 

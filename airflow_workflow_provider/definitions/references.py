@@ -143,14 +143,29 @@ def sandboxed_expression(expression: str) -> Callable[[Mapping[str, Any]], bool]
 
 def texts(value: object, location: Location) -> Iterator[tuple[Location, str]]:
     """Every text inside a value of lists and mappings, with its location."""
+    found: list[tuple[Location, str]] = []
+    _collect(value, location, "", found)
+    return iter(found)
+
+
+def templates(value: object, location: Location) -> list[tuple[Location, str]]:
+    """The texts inside a value that could be templates, with their locations."""
+    found: list[tuple[Location, str]] = []
+    _collect(value, location, "{", found)
+    return found
+
+
+def _collect(value: object, location: Location, mark: str, found: list[tuple[Location, str]]) -> None:
+    """Add the texts that hold ``mark``. Most definitions consist of such values: this is no generator, for speed."""
     if isinstance(value, str):
-        yield location, value
+        if mark in value:
+            found.append((location, value))
     elif isinstance(value, dict):
         for key, item in value.items():
-            yield from texts(item, (*location, key))
+            _collect(item, (*location, key), mark, found)
     elif isinstance(value, list | tuple):
         for index, item in enumerate(value):
-            yield from texts(item, (*location, index))
+            _collect(item, (*location, index), mark, found)
 
 
 def parse_template(text: str) -> nodes.Template:

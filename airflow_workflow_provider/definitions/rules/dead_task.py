@@ -14,10 +14,12 @@ RULE: Final = "dead_task"
 
 def check(definition: Definition) -> Iterator[Finding]:
     """Warn at tasks that wait for outcomes which exclude each other (only joins can)."""
+    reachability = Reachability(definition)
+    if not reachability.contradictions:
+        return
     joins = [
         name for name in definition.order if len(definition.tasks[name].depends_on) > 1 and _known(definition, name)
     ]
-    reachability = Reachability(definition)
     dead: set[str] = set()
     for name in joins:
         if reachability.needs(name) is None and not dead.intersection(definition.tasks[name].depends_on):

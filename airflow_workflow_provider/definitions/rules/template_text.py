@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 from airflow_workflow_provider.definitions.definition import Definition
@@ -11,7 +11,7 @@ from airflow_workflow_provider.definitions.references import (
     TemplateSyntaxError,
     condition_references,
     template_references,
-    texts,
+    templates,
 )
 
 RULE: Final = "template_text"
@@ -25,14 +25,19 @@ def check(definition: Definition) -> Iterator[Finding]:
                 condition_references(task.if_)
             except TemplateSyntaxError as error:
                 yield Finding(("tasks", name, "if"), str(error), RULE)
-        yield from check_arguments(task.variables, ("tasks", name, "variables"))
-    for name, operator_task in definition.operator_tasks():
-        yield from check_arguments(operator_task.arguments, ("tasks", name, "arguments"))
+        if task.variables:
+            yield from check_arguments(task.variables, ("tasks", name, "variables"))
+    for found in definition.argument_templates.values():
+        yield from _check_templates(found)
 
 
 def check_arguments(arguments: Any, location: Location) -> Iterator[Finding]:
     """Parse every template inside a value."""
-    for place, text in texts(arguments, location):
+    yield from _check_templates(templates(arguments, location))
+
+
+def _check_templates(found: Iterable[tuple[Location, str]]) -> Iterator[Finding]:
+    for place, text in found:
         try:
             template_references(text)
         except TemplateSyntaxError as error:
