@@ -27,7 +27,7 @@ from airflow_workflow_provider.compiler.plan import (
     Work,
     WorkflowWork,
 )
-from airflow_workflow_provider.compiler.plan_json import dump_plan
+from airflow_workflow_provider.compiler.plan_json import dump_with_version
 from airflow_workflow_provider.compiler.reached_gates import reached_gate, reached_gates
 from airflow_workflow_provider.compiler.run_outcome import run_outcome
 from airflow_workflow_provider.definitions.checks import check_references
@@ -52,6 +52,11 @@ T = TypeVar("T")
 
 def compile_workflow(definition: Definition) -> Plan:
     """The plan of a definition that has no errors."""
+    return compile_to_json(definition)[0]
+
+
+def compile_to_json(definition: Definition, version: str | None = None) -> tuple[Plan, str]:
+    """The plan of a definition that has no errors, also as JSON; ``version`` if it is known from elsewhere."""
     edges = {
         name: {source: tuple(words) for source, words in definition.tasks[name].depends_on.items()}
         for name in definition.order
@@ -97,7 +102,8 @@ def compile_workflow(definition: Definition) -> Plan:
         notify=_notifications(workflow.notify) if workflow.notify else (),
         stored=definition.stored,
     )
-    return _with_version(replace(plan, outcome=_run_outcome(plan)))
+    plan = replace(plan, outcome=_run_outcome(plan))
+    return dump_with_version(plan, _version if version is None else lambda _: version)
 
 
 def _run_outcome(plan: Plan) -> RunOutcome | None:
@@ -249,6 +255,6 @@ def _schedule(schedule: Schedule) -> PlannedSchedule:
     return PlannedSchedule(schedule.name, schedule.cron, schedule.timezone, schedule.variables)
 
 
-def _with_version(plan: Plan) -> Plan:
+def _version(plan_json: str) -> str:
     """Twelve hex digits that change with anything that changes what a run does, and with nothing else."""
-    return replace(plan, version=hashlib.sha256(dump_plan(plan).encode()).hexdigest()[:12])
+    return hashlib.sha256(plan_json.encode()).hexdigest()[:12]

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from dataclasses import MISSING, fields
+from collections.abc import Callable, Iterable
+from dataclasses import MISSING, fields, replace
 from functools import cache
-from typing import Any
+from operator import attrgetter
+from typing import Any, Final
 
 from airflow_workflow_provider.compiler.plan import (
     Decision,
@@ -30,7 +31,22 @@ from airflow_workflow_provider.compiler.plan import (
 
 def dump_plan(plan: Plan) -> str:
     """JSON text of a plan; equal plans give equal texts."""
-    return json.dumps(_fields(plan), separators=(",", ":"), sort_keys=True)
+    return _ENCODER.encode(_fields(plan))
+
+
+def dump_with_version(plan: Plan, version: Callable[[str], str]) -> tuple[Plan, str]:
+    """A plan that has no version yet, with the one that is made from its JSON text; and the text that it then has.
+
+    ``version`` gives digits and the like, which stand in JSON as they are.
+    """
+    text = dump_plan(plan)
+    before, _, after = text.rpartition(_NO_VERSION)  # only the workflow's name comes after it
+    given = version(text)
+    return replace(plan, version=given), f'{before}"version":"{given}"{after}'
+
+
+_NO_VERSION: Final = '"version":""'
+_ENCODER: Final = json.JSONEncoder(separators=(",", ":"), sort_keys=True)
 
 
 def load_plan(text: str | bytes) -> Plan:
@@ -59,24 +75,25 @@ def _fields(value: Any) -> Any:
         return value
     if kind is tuple or kind is list:
         return [_fields(item) for item in value]
-    shown = {}
-    for name, default in _defaults(kind):
-        item = getattr(value, name)
-        if item != default:
-            shown[name] = _fields(item)
-    return shown
+    names, defaults, read = _shape(kind)
+    return {
+        name: item if type(item) in _PLAIN else _fields(item)
+        for name, default, item in zip(names, defaults, read(value), strict=True)
+        if item is not default and item != default
+    }
 
 
-_PLAIN = frozenset({str, int, float, bool, dict, TriggerRule, type(None)})
+_PLAIN: Final = frozenset({str, int, float, bool, dict, TriggerRule, type(None)})
 
 
 @cache
-def _defaults(kind: Any) -> tuple[tuple[str, Any], ...]:
-    """Fields of a dataclass with their defaults."""
-    return tuple(
-        (item.name, item.default if item.default_factory is MISSING else item.default_factory())
-        for item in fields(kind)
+def _shape(kind: Any) -> tuple[tuple[str, ...], tuple[Any, ...], Callable[[Any], Iterable[Any]]]:
+    """Of a dataclass the names of its fields, their defaults, and what reads them all at once."""
+    names = tuple(item.name for item in fields(kind))
+    defaults = tuple(
+        item.default if item.default_factory is MISSING else item.default_factory() for item in fields(kind)
     )
+    return names, defaults, attrgetter(*names) if len(names) > 1 else lambda value: (getattr(value, names[0]),)
 
 
 def _wiring(data: dict[str, Any]) -> Wiring:

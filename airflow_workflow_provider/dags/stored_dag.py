@@ -129,16 +129,14 @@ def load_stored(stored: StoredWorkflow, *, for_worker: bool, with_text: bool = F
 def _compile(stored: StoredWorkflow, place: str, key: str) -> tuple[Reading, tuple[Plan, str] | None]:
     """Read the definition and, unless it has errors, compile it and keep its plan."""
     # Not at the top: a worker that finds the plan needs no models and no YAML.
-    from airflow_workflow_provider.compiler import compile_workflow
-    from airflow_workflow_provider.compiler.plan_json import dump_plan
+    from airflow_workflow_provider.compiler.compile import compile_to_json
 
     reading = _named(stored, stored.read())
     if reading.errors or reading.definition is None:
         return reading, None
     for warning in reading.diagnostics:
         log.warning("%s", warning)
-    plan = replace(compile_workflow(reading.definition), version=str(stored.facts["version"]))
-    plan_json = dump_plan(plan)
+    plan, plan_json = compile_to_json(reading.definition, str(stored.facts["version"]))
     if place:
         plan_cache.store_in(place, key, plan_json)
     return reading, (plan, plan_json)

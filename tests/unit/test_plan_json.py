@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any
 
 import pytest
@@ -27,7 +27,7 @@ from airflow_workflow_provider.compiler.plan import (
     Wiring,
     WorkflowWork,
 )
-from airflow_workflow_provider.compiler.plan_json import dump_plan, load_plan
+from airflow_workflow_provider.compiler.plan_json import dump_plan, dump_with_version, load_plan
 from tests.unit.shapes import Shape, shapes
 from tests.workflows import definition
 
@@ -113,6 +113,15 @@ def test_any_plan(plan: Plan) -> None:
 def test_compiled_plans(shape: Shape, mode: str) -> None:
     plan = compile_workflow(definition(shape, mode))
     assert load_plan(dump_plan(plan)) == plan
+
+
+@settings(deadline=None)
+@given(PLANS)
+def test_a_version_of_the_text_is_part_of_the_text(plan: Plan) -> None:
+    unversioned = replace(plan, version="")
+    versioned, text = dump_with_version(unversioned, lambda given: f"v{hash(given)}")
+    assert versioned == replace(plan, version=f"v{hash(dump_plan(unversioned))}")
+    assert text == dump_plan(versioned)
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "null", "{}", '{"workflow": 1, "unknown": 2}', '{"tasks": [{}]}'])
