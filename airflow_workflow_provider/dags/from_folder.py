@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from airflow_workflow_provider.compiler.plan import Plan
-from airflow_workflow_provider.dags import plan_cache
 from airflow_workflow_provider.dags.loaded import LoadedWorkflow, Origin, built, fenced
+from airflow_workflow_provider.dags.plan_pack import PlanPack
 from airflow_workflow_provider.definitions.diagnostics import Diagnostic
 from airflow_workflow_provider.definitions.library import FileStamp, Library, definition_stem
 
@@ -20,16 +22,32 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+PlanPacks: TypeAlias = dict[str, PlanPack]
+"""By folder."""
+
 
 def load_folder(library: Library) -> list[LoadedWorkflow]:
     """All workflows of a folder."""
-    return [load_file(stamp, library) for stamp in library.workflow_files]
+    with _plan_packs(is_all=True) as packs:
+        return [load_file(stamp, library, packs) for stamp in library.workflow_files]
 
 
 def load_wanted(library: Library, name: str) -> list[LoadedWorkflow]:
     """For a worker: the workflows of the files that could hold the one of that name."""
     candidates = [stamp for stamp in library.workflow_files if _may_define(stamp.path, name)]
-    return [load_file(stamp, library, for_worker=True) for stamp in candidates]
+    with _plan_packs(is_all=False) as packs:
+        return [load_file(stamp, library, packs, for_worker=True) for stamp in candidates]
+
+
+@contextmanager
+def _plan_packs(*, is_all: bool) -> Iterator[PlanPacks]:
+    """What keeps the plans of each folder; saved also when the loading is broken off."""
+    packs: PlanPacks = {}
+    try:
+        yield packs
+    finally:
+        for pack in packs.values():
+            pack.save(is_all=is_all)
 
 
 def _may_define(path: str, name: str) -> bool:
@@ -42,36 +60,35 @@ def _may_define(path: str, name: str) -> bool:
         return False
 
 
-def load_file(stamp: FileStamp, library: Library, *, for_worker: bool = False) -> LoadedWorkflow:
+def load_file(stamp: FileStamp, library: Library, packs: PlanPacks, *, for_worker: bool = False) -> LoadedWorkflow:
     """Read, compile and build one definition; the plan of an unchanged one is taken from beside it."""
     origin = Origin(stamp.path, definition_stem(stamp.path), partial(_parse, stamp.path), partial(_read, stamp.path))
-    packages = library.packages_fingerprint(os.path.dirname(stamp.path))
-    planned = plan_cache.load(stamp.path, packages)
+    folder, name = os.path.split(stamp.path)
+    pack = packs[folder] = packs.get(folder) or PlanPack(folder)
+    packages = library.packages_fingerprint(folder)
+    planned = pack.load(name, packages)
     warnings: tuple[Diagnostic, ...] = ()
     if planned is None:
-        reading, planned = _compile(stamp, library, packages)
+        reading, planned = _compile(stamp, library)
         if planned is None:
             return origin.broken(reading.name, reading.diagnostics)
+        pack.keep(name, packages, planned[1], (stamp, *reading.used_files))
         warnings = reading.diagnostics
     return built(origin, *planned, warnings, None if for_worker else partial(_doc_md, stamp.path, planned[0]))
 
 
-def _compile(stamp: FileStamp, library: Library, packages: str) -> tuple[Reading, tuple[Plan, str] | None]:
-    """Read a definition and, unless it has errors, compile it and keep its plan."""
+def _compile(stamp: FileStamp, library: Library) -> tuple[Reading, tuple[Plan, str] | None]:
+    """Read a definition and, unless it has errors, compile it."""
     # Not at the top: a worker that finds the plan needs no models and no YAML, and starts a third of a second sooner.
-    from airflow_workflow_provider.compiler import compile_workflow
-    from airflow_workflow_provider.compiler.plan_json import dump_plan
+    from airflow_workflow_provider.compiler.compile import compile_to_json
     from airflow_workflow_provider.definitions.reader import read_workflow
 
     reading = read_workflow(stamp.path, library)
     if reading.errors or reading.definition is None:
         return reading, None
-    plan = compile_workflow(reading.definition)
     for warning in reading.diagnostics:
         log.warning("%s", warning)
-    plan_json = dump_plan(plan)
-    plan_cache.store(stamp.path, packages, plan_json, (stamp, *reading.used_files))
-    return reading, (plan, plan_json)
+    return reading, compile_to_json(reading.definition)
 
 
 def _parse(path: str) -> Document:

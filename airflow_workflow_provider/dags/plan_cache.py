@@ -1,8 +1,8 @@
-"""Plans of unchanged definitions, kept beside them in ``__pycache__`` as Python keeps its bytecode.
+"""Plans of definitions that have not changed, kept on disk as Python keeps its bytecode.
 
-They are trusted as much as bytecode is: whoever can write there can write the definitions. ``PYTHONPYCACHEPREFIX``
-moves them. Where the folder cannot be written nothing is kept. (``PYTHONDONTWRITEBYTECODE``, which container images
-set to stay small, says nothing about them.)
+They are trusted as much as bytecode is: whoever can write there can write the definitions. Where that cannot be
+written nothing is kept. (``PYTHONDONTWRITEBYTECODE``, which container images set to stay small, says nothing about
+them.) Plans of a folder's definitions are kept together (``plan_pack``), those of the store one by one.
 """
 
 from __future__ import annotations
@@ -10,9 +10,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import sys
 from collections.abc import Sequence
-from dataclasses import astuple
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
@@ -21,53 +20,74 @@ from airflow_workflow_provider.compiler.plan_json import load_plan
 from airflow_workflow_provider.definitions.library import FileStamp, file_stamp
 
 
-def load(path: str, packages: str) -> tuple[Plan, str] | None:
-    """The plan of the definition at ``path``, also as JSON, if nothing that went into it has changed since.
-
-    ``packages`` is a fingerprint of the package files that the definition can see.
-    """
-    return load_from(_place(path), packages)
-
-
-def load_from(place: str, packages: str) -> tuple[Plan, str] | None:
-    """The plan in a file that ``store_in`` wrote for the same ``packages``."""
+def load_from(place: str, key: str) -> tuple[Plan, str] | None:
+    """The plan in a file that ``store_in`` wrote for the same ``key``, also as JSON."""
     try:
         with open(place, "rb") as file:
-            header, _, plan = file.read().partition(b"\n")
-        stamp = json.loads(header)
-        if stamp["code"] != _code() or stamp["packages"] != packages:
+            header, _, plan_json = file.read().partition(b"\n")
+    except OSError:
+        return None
+    return plan_of(header, plan_json, key)
+
+
+def store_in(place: str, key: str, plan_json: str) -> None:
+    """Keep a plan's JSON in a file; ``key`` stands for all that it was made from."""
+    replace_file(place, f"{header_of(key)}\n{plan_json}".encode())
+
+
+def header_of(key: str, files: Sequence[FileStamp] = ()) -> str:
+    """One line that tells later whether a plan is that of what is there then.
+
+    ``files`` are those that it was made from, as they were before they were read; ``key`` stands for all else.
+    """
+    return json.dumps({"code": _code(), "key": key, "files": [_facts(file) for file in files]})
+
+
+def plan_of(header: bytes, plan_json: bytes, key: str) -> tuple[Plan, str] | None:
+    """A plan that was kept, also as JSON, if it was made by this code and from what is there now."""
+    try:
+        made_from = json.loads(header)
+        if made_from["code"] != _code() or made_from["key"] != key:
             return None
-        if any(astuple(file_stamp(seen[0])) != tuple(seen) for seen in stamp["files"]):
+        if any(_facts(file_stamp(seen[0])) != seen for seen in made_from["files"]):
             return None
-        return load_plan(plan), plan.decode()
-    except (OSError, ValueError, TypeError, KeyError):
+        text = plan_json.decode()
+        return load_plan(text), text
+    except (ValueError, TypeError, KeyError, IndexError):  # damaged
         return None
 
 
-def store(path: str, packages: str, plan_json: str, files: Sequence[FileStamp]) -> None:
-    """Keep a plan's JSON; ``files`` are those that it was made from, as they were before they were read."""
-    store_in(_place(path), packages, plan_json, files)
-
-
-def store_in(place: str, packages: str, plan_json: str, files: Sequence[FileStamp] = ()) -> None:
-    """Keep a plan's JSON in a file; ``packages`` stands for all that it was made from besides ``files``."""
-    header = json.dumps({"code": _code(), "packages": packages, "files": [astuple(file) for file in files]})
+def replace_file(place: str, content: bytes) -> None:
+    """Write a file as a whole: nobody ever sees a part of it. Nothing happens where that cannot be done."""
     unfinished = f"{place}.{os.getpid()}"
     try:
-        os.makedirs(os.path.dirname(place), exist_ok=True)
-        with open(unfinished, "w", encoding="utf-8") as file:
-            file.write(header + "\n" + plan_json)
+        write_file(unfinished, content, os.O_TRUNC)
         os.replace(unfinished, place)
     except OSError:
-        return
+        with suppress(OSError):
+            os.remove(unfinished)
 
 
-def _place(path: str) -> str:
-    folder, name = os.path.split(path)
-    if sys.pycache_prefix:
-        folder = os.path.join(sys.pycache_prefix, os.path.abspath(folder).lstrip(os.sep))
-        return f"{folder}{os.sep}{name}.plan"
-    return f"{folder}{os.sep}__pycache__{os.sep}{name}.plan"
+def write_file(place: str, content: bytes, how: int) -> None:
+    """Write to a file, ``how`` is ``O_TRUNC`` or ``O_APPEND``; ``OSError`` if not all of it could be written.
+
+    In one system call, so that what several processes append does not mix.
+    """
+    flags = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | how
+    try:
+        file = os.open(place, flags, 0o666)
+    except FileNotFoundError:
+        os.makedirs(os.path.dirname(place), exist_ok=True)
+        file = os.open(place, flags, 0o666)
+    try:
+        if os.write(file, content) != len(content):
+            raise OSError(f"{place} could be written in part only")
+    finally:
+        os.close(file)
+
+
+def _facts(file: FileStamp) -> list[str | int]:
+    return [file.path, file.modified_ns, file.changed_ns, file.size]
 
 
 @cache
