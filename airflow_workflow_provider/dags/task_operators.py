@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from airflow.providers.standard.operators.empty import EmptyOperator
-from airflow.sdk import BaseOperator
 
 from airflow_workflow_provider.compiler.plan import (
     OperatorWork,
@@ -25,17 +24,18 @@ from airflow_workflow_provider.definitions.diagnostics import Location
 from airflow_workflow_provider.operators.variables import TaskVariables
 from airflow_workflow_provider.operators.workflow_task import with_references, workflow_class
 
+if TYPE_CHECKING:
+    from airflow.sdk import BaseOperator
+
 
 def task_operator(plan: Plan, task: PlannedTask, declared: Mapping[str, PlannedVariable]) -> BaseOperator:
     """The operator of a task, with what it knows of variables; ``declared`` are those of the workflow."""
     variables = TaskVariables(
         plan.workflow, plan.version, task.id, tuple(task.edges), task.scope, declared, plan.schedules
     )
-    operator: Any = _MAKERS[type(task.work)](plan, task)
-    operator.workflow_variables = variables
-    operator.workflow_condition = task.condition
-    operator.workflow_sets = task.work.set
-    assert isinstance(operator, BaseOperator)
+    operator = _MAKERS[type(task.work)](plan, task)
+    # Not as attributes one by one: Airflow looks for a converter, a default and templates whenever one is set.
+    vars(operator).update(workflow_variables=variables, workflow_condition=task.condition, workflow_sets=task.work.set)
     return operator
 
 
