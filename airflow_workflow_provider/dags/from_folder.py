@@ -68,13 +68,15 @@ def load_file(stamp: FileStamp, library: Library, packs: PlanPacks, *, for_worke
     packages = library.packages_fingerprint(folder)
     planned = pack.load(name, packages)
     warnings: tuple[Diagnostic, ...] = ()
+    text: str | None = None
     if planned is None:
         reading, planned = _compile(stamp, library)
         if planned is None:
             return origin.broken(reading.name, reading.diagnostics)
         pack.keep(name, packages, planned[1], (stamp, *reading.used_files))
         warnings = reading.diagnostics
-    return built(origin, *planned, warnings, None if for_worker else partial(_doc_md, stamp.path, planned[0]))
+        text = reading.document.text if reading.document else None
+    return built(origin, *planned, warnings, None if for_worker else partial(_doc_md, stamp.path, planned[0], text))
 
 
 def _compile(stamp: FileStamp, library: Library) -> tuple[Reading, tuple[Plan, str] | None]:
@@ -103,11 +105,13 @@ def _read(path: str) -> Reading:
     return read_workflow(path)
 
 
-def _doc_md(path: str, plan: Plan) -> str:
-    """What the DAG's documentation shows: the description and the definition itself."""
-    try:
-        with open(path, encoding="utf-8") as file:
-            text = file.read()
-    except (OSError, UnicodeDecodeError):
-        return plan.description or ""
-    return f"{plan.description or ''}\n\n{fenced(text, 'json' if path.endswith('.json') else 'yaml')}"
+def _doc_md(path: str, plan: Plan, text: str | None) -> str:
+    """What the DAG's documentation shows: the description and the definition itself; its ``text`` if it is known."""
+    if text is None:
+        try:
+            with open(path, "rb") as file:
+                text = file.read().decode()
+        except (OSError, UnicodeDecodeError):
+            return plan.description or ""
+    lines = text.replace("\r\n", "\n").replace("\r", "\n")
+    return f"{plan.description or ''}\n\n{fenced(lines, 'json' if path.endswith('.json') else 'yaml')}"
