@@ -115,7 +115,6 @@ def test_compiled_plans(shape: Shape, mode: str) -> None:
     assert load_plan(dump_plan(plan)) == plan
 
 
-@settings(deadline=None)
 @given(PLANS)
 def test_a_version_of_the_text_is_part_of_the_text(plan: Plan) -> None:
     unversioned = replace(plan, version="")
