@@ -41,8 +41,13 @@ class AirflowApi:
 
     def wait_for_dag(self, dag_id: str, deadline: float = DEADLINE_SECONDS) -> None:
         """Return when a DAG is there; an error tells which files did not import."""
+
+        def is_there() -> bool:
+            self.parse_now()
+            return dag_id in self.dag_ids()
+
         try:
-            wait_for(lambda: dag_id in self.dag_ids(), f"the DAG {dag_id}", deadline)
+            wait_for(is_there, f"the DAG {dag_id}", deadline)
         except LocalAirflowError as error:
             problems = "\n".join(f"{item.filename}: {item.stack_trace}" for item in self.import_errors())
             raise LocalAirflowError(f"{error}; import errors: {problems or 'none'}") from None
@@ -52,6 +57,7 @@ class AirflowApi:
         seen: list[str] = []
 
         def parsed_anew() -> bool:
+            self.parse_now()
             parsed = str(self.dag_details(dag_id)["last_parsed_time"])
             if parsed not in seen:
                 seen.append(parsed)
@@ -59,6 +65,9 @@ class AirflowApi:
             return len(seen) > 2
 
         wait_for(parsed_anew, f"the changed DAG {dag_id}", deadline)
+
+    def parse_now(self) -> None:
+        """Let the dag processor parse all files, if they are within reach, before it would do so by itself."""
 
     def dag_source(self, dag_id: str) -> str:
         """What Airflow shows as the code of a DAG."""

@@ -37,7 +37,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def dag_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The DAG folder of ``airflow``: what is written into it, the dag processor finds within seconds."""
+    """The DAG folder of ``airflow``: the dag processor looks when it is asked to (``airflow.parse_now``)."""
     folder = tmp_path_factory.mktemp("dags")
     (folder / "load_workflows.py").write_text(LOADER)
     return folder
@@ -72,7 +72,7 @@ def airflow(
         ),
     }
     home = tmp_path_factory.mktemp("airflow")
-    with LocalAirflow(dag_folder, home=home, sql_alchemy_conn=metadata, env=env, parse_interval=1) as running:
+    with LocalAirflow(dag_folder, home=home, sql_alchemy_conn=metadata, env=env) as running:
         print(f"Airflow was up after {running.startup_seconds:.1f} s", file=sys.stderr)
         yield running
         processes = running.process_ids()

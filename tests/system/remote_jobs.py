@@ -114,7 +114,7 @@ def start_airflow(home: Path, metadata: str | None, package: Remote, workflow: R
         "AIRFLOW__TRIGGERER__TRIGGERER_HEALTH_CHECK_THRESHOLD": "10",
         "PYTHONPATH": os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]),
     }
-    made = LocalAirflow(dags, home=home, sql_alchemy_conn=metadata, env=env, parse_interval=30)
+    made = LocalAirflow(dags, home=home, sql_alchemy_conn=metadata, env=env)
     made.start()
     return made
 

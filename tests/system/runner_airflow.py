@@ -85,7 +85,7 @@ def airflow_with_users(kind: str, folder: Path) -> Iterator[LocalAirflow]:
         return str(answer.raise_for_status().json()["access_token"])
 
     home = folder / "home"
-    with LocalAirflow(dags, home=home, env=env, parse_interval=1, triggerer=False, log_in=log_in) as airflow:
+    with LocalAirflow(dags, home=home, env=env, triggerer=False, log_in=log_in) as airflow:
         for name in names:
             airflow.wait_for_dag(name)
             if name != "audit_stock":

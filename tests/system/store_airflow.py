@@ -167,8 +167,6 @@ def store_airflow(folder: Path, **env: str) -> Iterator[StoreAirflow]:
             services=services,
             env=everywhere,
             worker_env={STORE: connection(store, workers.port)},
-            # What is published is parsed at once; everything else need not be.
-            parse_interval=60,
             triggerer=False,
         ) as airflow:
             print(f"Airflow was up after {airflow.startup_seconds:.1f} s", file=sys.stderr)

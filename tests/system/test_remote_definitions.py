@@ -80,7 +80,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
             "PYTHONPATH": os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]),
         }
         home = tmp_path_factory.mktemp("airflow")
-        with LocalAirflow(folder, home=home, sql_alchemy_conn=metadata, env=env, parse_interval=30) as airflow:
+        with LocalAirflow(folder, home=home, sql_alchemy_conn=metadata, env=env) as airflow:
             airflow.wait_for_dag("remote_quality")
             yield World(airflow, account, studio, database)
     assert account.strict.violations == studio.strict.violations == []

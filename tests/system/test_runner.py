@@ -368,7 +368,12 @@ def test_a_file_that_no_longer_imports_makes_its_workflow_not_ready(airflow: Loc
     airflow.set_paused("torn", paused=False)
     try:
         file.write_text(f"{text}\nraise ValueError('torn')\n")
-        wait_for(lambda: airflow.dag_details("torn")["has_import_errors"] or None, "the import error")
+
+        def is_torn() -> bool:
+            airflow.parse_now()
+            return bool(airflow.dag_details("torn")["has_import_errors"])
+
+        wait_for(is_torn, "the import error")
 
         done = run(airflow, "--phase", "torn")
     finally:
