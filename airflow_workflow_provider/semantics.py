@@ -7,11 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from airflow_workflow_provider.definitions.diagnostics import quoted_list
 from airflow_workflow_provider.definitions.outcomes import RAN, Outcome, accepted
 
 Edges = Mapping[str, "tuple[str, ...]"]
+
+NOTHING_FAILED: Final = "no task failed"
+"""The reason of a run without a failed task."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +69,7 @@ def run_state(tasks: Mapping[str, tuple[str, Edges]], outcomes: Mapping[str, Out
     """Whether the run failed, and the reason in one sentence."""
     failed = [name for name in tasks if outcomes[name] is Outcome.FAILURE]
     if not failed:
-        return False, "no task failed"
+        return False, NOTHING_FAILED
     handlers: dict[str, list[str]] = {name: [] for name in failed}
     for name, (_, edges) in tasks.items():
         for source, words in edges.items():

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from argparse import Namespace
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow_workflow_provider.cli.console import Console
+from airflow_workflow_provider.cli.listing import write_list
 from airflow_workflow_provider.cli.stored import find_kind, positive
 from airflow_workflow_provider.cli.table import Cell, table_lines
 from airflow_workflow_provider.explain.words import iso_time, shown_time
@@ -33,13 +33,7 @@ def run(arguments: Namespace, console: Console) -> int:
     limit = positive("--limit", arguments.limit)
     store = open_store()
     found = store.history(_kind(store, arguments), arguments.name, limit)
-    if arguments.output == "json":
-        console.write(json.dumps([_as_json(each) for each in found], indent=2))
-        return 0
-    for line in table_lines([_row(each) for each in found], console):
-        console.write(line)
-    if not found:
-        console.note("nothing has been done yet")
+    write_list(found, arguments, console, as_json=_as_json, lines=_lines, nothing="nothing has been done yet")
     return 0
 
 
@@ -55,6 +49,10 @@ def _kind(store: WorkflowStore, arguments: Namespace) -> Kind | None:
         if not drafted:
             raise
         return drafted[0].kind
+
+
+def _lines(found: Sequence[AuditEntry], console: Console) -> Iterator[str]:
+    return table_lines([_row(each) for each in found], console)
 
 
 def _row(entry: AuditEntry) -> Sequence[Cell]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from argparse import Namespace
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_workflow_provider.cli.console import Console, printable
 from airflow_workflow_provider.cli.database import metadata_session
 from airflow_workflow_provider.cli.explain_text import COLOURS, OTHER_SIGN, SIGNS
+from airflow_workflow_provider.cli.listing import write_list
 from airflow_workflow_provider.cli.stored import positive
 from airflow_workflow_provider.explain.words import iso_time, shown_seconds, shown_time
 
@@ -24,13 +24,8 @@ def run(arguments: Namespace, console: Console) -> int:
     positive("--limit", arguments.limit)
     with metadata_session() as session:
         found = latest_runs(arguments.name, session, limit=arguments.limit, state=arguments.state)
-    if arguments.output == "json":
-        console.write(json.dumps([_as_json(each) for each in found], indent=2))
-        return 0
-    for line in _lines(found, console):
-        console.write(line)
-    if not found:
-        console.note(f"no run of '{arguments.name}'" + (f" is {arguments.state}" if arguments.state else " yet"))
+    nothing = f"no run of '{arguments.name}'" + (f" is {arguments.state}" if arguments.state else " yet")
+    write_list(found, arguments, console, as_json=_as_json, lines=_lines, nothing=nothing)
     return 0
 
 

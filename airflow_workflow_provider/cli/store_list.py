@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from argparse import Namespace
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from airflow_workflow_provider.cli.console import Console
+from airflow_workflow_provider.cli.listing import write_list
 from airflow_workflow_provider.cli.stored import positive, version_json
 from airflow_workflow_provider.cli.table import Cell, table_lines
 from airflow_workflow_provider.explain.words import shown_time
@@ -21,13 +21,7 @@ def run(arguments: Namespace, console: Console) -> int:
     kind = Kind(arguments.kind) if arguments.kind else None
     limit = positive("--limit", arguments.limit)
     found = open_store().definitions(kind, arguments.search, arguments.archived, limit)
-    if arguments.output == "json":
-        console.write(json.dumps([_as_json(each) for each in found], indent=2))
-        return 0
-    for line in table_lines([_row(each) for each in found], console):
-        console.write(line)
-    if not found:
-        console.note(_nothing(arguments))
+    write_list(found, arguments, console, as_json=_as_json, lines=_lines, nothing=_nothing(arguments))
     return 0
 
 
@@ -35,6 +29,10 @@ def _nothing(arguments: Namespace) -> str:
     what = "no such definition" if arguments.search or arguments.kind else "no definition"
     archived = "" if arguments.archived else "; --archived lists those that are out of use too"
     return f"there is {what} in the store{archived}"
+
+
+def _lines(found: Sequence[Listed], console: Console) -> Iterator[str]:
+    return table_lines([_row(each) for each in found], console)
 
 
 def _row(listed: Listed) -> Sequence[Cell]:

@@ -8,7 +8,6 @@ they are how a few bytes become gigabytes, and JSON has none.
 from __future__ import annotations
 
 import json
-import math
 import re
 import stat
 from dataclasses import dataclass
@@ -288,18 +287,19 @@ def _scalar(node: yaml.ScalarNode, location: Location) -> Any:
             raise _not_text(node, location)
         return value
     if tag == "tag:yaml.org,2002:int" and _INTEGER.fullmatch(value):
-        if len(value) > MAX_DIGITS:
-            raise _error(node, f"an integer of more than {MAX_DIGITS} digits", location)
-        return int(value)
+        try:
+            return integer(value)
+        except RefusedError:
+            raise _error(node, f"an integer of more than {MAX_DIGITS} digits", location) from None
     if tag == "tag:yaml.org,2002:bool" and value.lower() in ("true", "false"):
         return value.lower() == "true"
     if tag == "tag:yaml.org,2002:null" and value.lower() in ("", "~", "null"):
         return None
     if tag == "tag:yaml.org,2002:float" and FLOAT.fullmatch(value):
-        read = float(value)
-        if math.isinf(read):
-            raise _error(node, f"{value} is larger than a number can be", location)
-        return read
+        try:
+            return number(value)
+        except RefusedError:
+            raise _error(node, f"{value} is larger than a number can be", location) from None
     raise _tag_error(node, location)
 
 

@@ -26,7 +26,6 @@ AUTHOR: Final = "airflow-workflow-provider"
 
 _ROOM: Final = 1000
 _OUTCOMES: Final = {"success": "success", "failed": "failure"}
-NOTHING_FAILED: Final = "no task failed"
 
 
 @hookimpl
@@ -128,12 +127,11 @@ def _reason(plan: Plan, dag_run: DagRun, msg: str) -> str:
     if plan.outcome is None and state == "success":
         return ""  # where the leaves tell the run's state exactly, no task has failed
     # Not at the top: only here are the expectations needed.
-    from airflow_workflow_provider.runs.expectations import EXPECTATIONS_MET
+    from airflow_workflow_provider.runs.expectations import ALL_WELL
 
     states = _states(dag_run)
     reason = _said_by_outcome(plan, dag_run, states) or _from_states(plan, states)
-    all_well = reason.removesuffix(f"; {EXPECTATIONS_MET}") == NOTHING_FAILED
-    return "" if all_well and state == "success" else reason
+    return "" if reason in ALL_WELL and state == "success" else reason
 
 
 def _said_by_outcome(plan: Plan, dag_run: DagRun, states: Mapping[str, str]) -> str | None:

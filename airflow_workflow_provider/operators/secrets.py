@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache
 from typing import Any, Final
 
@@ -51,15 +51,19 @@ _read: Final[set[str]] = set()
 
 def without_secrets(value: Any) -> Any:
     """A result without the secrets that this process has read, as Airflow keeps it in an XCom."""
-    if not _read:
-        return value
+    return _without(sorted(_read, key=len, reverse=True), value) if _read else value  # one may be a part of another
+
+
+def _without(secrets: Sequence[str], value: Any) -> Any:
     if isinstance(value, str):
-        for secret in sorted(_read, key=len, reverse=True):  # one may be a part of another
+        for secret in secrets:
             value = value.replace(secret, "***")
         return value
     if isinstance(value, dict):
-        return {without_secrets(key): without_secrets(item) for key, item in value.items()}
-    return type(value)(map(without_secrets, value)) if type(value) in (list, tuple, set) else value
+        return {_without(secrets, key): _without(secrets, item) for key, item in value.items()}
+    if type(value) in (list, tuple, set):
+        return type(value)(_without(secrets, item) for item in value)
+    return value
 
 
 def holds_secret(value: Any) -> bool:

@@ -79,21 +79,25 @@ class AirflowTarget:
         """
         if repeated and self._exists(run):
             return run
-        for attempt in range(_LOGICAL_DATES):
-            logical_date = self._logical_dates.setdefault(run.id, datetime.now(timezone.utc).isoformat())
-            body = {"dag_run_id": run.id, "logical_date": logical_date, "conf": dict(variables)}
-            try:
-                self._call("POST", f"{_dag(run.workflow)}/dagRuns", json=body)
-                break
-            except RefusedError as error:
-                if error.status != 409:
-                    raise
-                if self._exists(run):
-                    break
-                if attempt + 1 == _LOGICAL_DATES:
-                    raise
-                del self._logical_dates[run.id]
-        return run
+        for _ in range(_LOGICAL_DATES):
+            conflict = self._post(run, variables)
+            if conflict is None or self._exists(run):
+                return run
+            del self._logical_dates[run.id]
+        assert conflict is not None, "another run has each of them"
+        raise conflict
+
+    def _post(self, run: Run, variables: Mapping[str, Any]) -> RefusedError | None:
+        """Ask for the run; the answer of an Airflow that has a run of this id or logical date."""
+        logical_date = self._logical_dates.setdefault(run.id, datetime.now(timezone.utc).isoformat())
+        body = {"dag_run_id": run.id, "logical_date": logical_date, "conf": dict(variables)}
+        try:
+            self._call("POST", f"{_dag(run.workflow)}/dagRuns", json=body)
+        except RefusedError as error:
+            if error.status != 409:
+                raise
+            return error
+        return None
 
     def state(self, run: Run) -> Snapshot:
         """The state of the DAG run and how long it has run."""

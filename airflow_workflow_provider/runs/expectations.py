@@ -13,8 +13,11 @@ from airflow_workflow_provider.definitions.checks import check_references, compi
 from airflow_workflow_provider.definitions.diagnostics import one_line
 from airflow_workflow_provider.definitions.durations import format_duration
 from airflow_workflow_provider.exceptions import VariableError
+from airflow_workflow_provider.semantics import NOTHING_FAILED
 
-EXPECTATIONS_MET: Final = "every expectation was met"
+_MET: Final = "every expectation was met"
+ALL_WELL: Final = frozenset({NOTHING_FAILED, f"{NOTHING_FAILED}; {_MET}"})
+"""The reasons of runs of which there is nothing to tell."""
 USUAL_RUNS: Final = 10
 """How many of the last successful runs tell what is usual."""
 
@@ -97,9 +100,9 @@ def broken_check(
 def outcome_reason(reason: str, expect: Expectations, broken: Sequence[str]) -> str:
     """The run's reason where its tasks did not fail it: ``reason`` is what they did."""
     if not broken:
-        return f"{reason}; {EXPECTATIONS_MET}"
+        return f"{reason}; {_MET}"
     word = "broken expectation" if len(broken) == 1 else "broken expectations"
-    tasks = "" if reason == "no task failed" else f"; {reason}"
+    tasks = "" if reason == NOTHING_FAILED else f"; {reason}"
     warned = "; on_violation: warn" if expect.on_violation == "warn" else ""
     return f"{word}: {'; '.join(broken)}{tasks}{warned}"
 

@@ -7,9 +7,8 @@ import io
 import json
 import os
 import re
-import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import redirect_stderr, redirect_stdout
 from functools import cache
 from pathlib import Path
@@ -18,6 +17,7 @@ import pytest
 
 from airflow_workflow_provider.cli.commands import COMMANDS
 from tests import airflow_cli
+from tests.docs.consoles import agrees, conversation, typed
 from tests.docs.pages import ALL_BLOCKS, PAGES, ROOT, Block, page_name, sections, workspace
 
 # These talk to an Airflow: tests/system/test_runner.py runs them.
@@ -27,7 +27,6 @@ OUTPUTS = [block for block in ALL_BLOCKS if block.directive == "output of"]
 NAMES = {command.name for command in COMMANDS}
 
 AIRFLOW = "airflow workflows "
-_TIME = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC")
 
 Run = Callable[[str, str], "tuple[str, int]"]
 
@@ -60,44 +59,10 @@ def run(tmp_path_factory: pytest.TempPathFactory, airflow_database: None) -> Run
     def run_command(page: str, command: str) -> tuple[str, int]:
         if command.startswith(AIRFLOW):
             return run_in_airflow(page, command.removeprefix(AIRFLOW))
-        done = subprocess.run(
-            command,
-            shell=True,  # as the reader types it
-            cwd=folder(page),
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            encoding="utf-8",
-            timeout=60,
-            check=False,
-        )
+        done = typed(command, environment, folder(page))
         return done.stdout, done.returncode
 
     return run_command
-
-
-def conversation(block: Block) -> Iterator[tuple[str, list[str]]]:
-    """The commands of a console block, each with the output shown below it."""
-    command, shown = "", list[str]()
-    for line in block.text.splitlines():
-        if line.startswith("$ "):
-            if command:
-                yield command, shown
-            command, shown = line.removeprefix("$ "), []
-        elif command.endswith("\\"):
-            command = command.removesuffix("\\") + line.strip()
-        else:
-            shown.append(line)
-    assert command, f"{block}: no command"
-    yield command, shown
-
-
-def agrees(shown: list[str], printed: list[str]) -> bool:
-    """Whether they are the same; a line `…` stands for any lines, and any time for another one."""
-    shown, printed = ([_TIME.sub("<time>", line) for line in lines] for lines in (shown, printed))
-    pattern = "".join("(?:.*\n)*?" if line.strip() == "…" else re.escape(line) + "\n" for line in shown)
-    return re.fullmatch(pattern, "".join(f"{line}\n" for line in printed)) is not None
 
 
 @pytest.mark.parametrize("page", sorted({block.page for block in CONSOLES}))

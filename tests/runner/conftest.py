@@ -30,6 +30,15 @@ class Done:
         return self.out + self.err
 
 
+def with_program(folder: Path, env: Mapping[str, str]) -> dict[str, str]:
+    """An environment in which ``workflow-run`` is a program; it is put into the folder."""
+    folder.mkdir(exist_ok=True)
+    program = folder / "workflow-run"
+    program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m airflow_workflow_provider.runner "$@"\n')
+    program.chmod(0o755)
+    return {**env, "PATH": os.pathsep.join([str(folder), env["PATH"]])}
+
+
 class Runner:
     """``workflow-run`` with a server and a password; ``run`` waits for it, ``start`` does not."""
 

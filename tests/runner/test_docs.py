@@ -5,10 +5,7 @@ Those of Airflow are run by tests/system/test_runner.py.
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 from airflow_workflow_provider.runner import options
@@ -16,10 +13,10 @@ from airflow_workflow_provider.runner.exits import ExitCode
 from scripts.test_servers.aperture import Aperture
 from scripts.test_servers.examples import furnish
 from scripts.test_servers.integrate_io import IntegrateIo
+from tests.docs.consoles import agrees, conversation, typed
 from tests.docs.pages import ALL_BLOCKS, ROOT, table
-from tests.docs.test_commands import agrees, conversation
 from tests.remote_systems import account, studio
-from tests.runner.conftest import Runner
+from tests.runner.conftest import Runner, with_program
 
 __all__ = ["account", "studio"]
 
@@ -56,16 +53,12 @@ def scrubbed(line: str) -> str:
 def test_the_examples_of_the_other_targets(account: IntegrateIo, studio: Aperture, tmp_path: Path) -> None:
     furnish(account, studio)
     studio.times = ("2026-01-01T00:00:00Z", "2026-01-01T00:01:30Z")
-    program = tmp_path / "workflow-run"
-    program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m airflow_workflow_provider.runner "$@"\n')
-    program.chmod(0o755)
     keys = {
         "APERTURE_PASSWORD": studio.password,
         "APERTURE_KEY": studio.api_key,
         "INTEGRATE_IO_KEY": account.api_key,
     }
-    env = {**Runner("").env, **keys}
-    env["PATH"] = os.pathsep.join([str(tmp_path), env["PATH"]])
+    env = with_program(tmp_path, {**Runner("").env, **keys})
     codes: list[int] = []
     for block in ALL_BLOCKS:
         if block.page != "docs/workflow-run.md" or block.language != "console" or "--target" not in block.text:
@@ -79,16 +72,7 @@ def test_the_examples_of_the_other_targets(account: IntegrateIo, studio: Apertur
                 ("https://api.xplenty.com", account.base_url),
             ):
                 command = command.replace(url, served)
-            done = subprocess.run(
-                command,
-                shell=True,  # as the reader types it
-                env=env,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                encoding="utf-8",
-                check=False,
-            )
+            done = typed(command, env)
             codes.append(done.returncode)
             printed = [scrubbed(line) for line in done.stdout.splitlines()]
             assert agrees([scrubbed(line) for line in shown], printed), f"{block}\n{done.stdout}"

@@ -18,9 +18,9 @@ import pytest
 from scripts.airflow_api import wait_for
 from scripts.local_airflow import LocalAirflow
 from scripts.setup_venv import FAB_MINIMUM
+from tests.docs.consoles import agrees, conversation, typed
 from tests.docs.pages import ALL_BLOCKS
-from tests.docs.test_commands import agrees, conversation
-from tests.runner.conftest import Done, Runner
+from tests.runner.conftest import Done, Runner, with_program
 from tests.system.cutting_proxy import cutting_proxy
 from tests.system.runner_airflow import PASSWORDS, ApiServer, airflow_with_users
 
@@ -114,13 +114,7 @@ def scrubbed(line: str, url: str) -> str:
 
 @with_one
 def test_the_examples_of_the_page(airflow: LocalAirflow, door: Path, tmp_path: Path) -> None:
-    scripts = tmp_path / "bin"
-    scripts.mkdir()
-    program = scripts / "workflow-run"
-    program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m airflow_workflow_provider.runner "$@"\n')
-    program.chmod(0o755)
-    env = {**Runner("").env, "AIRFLOW_PASSWORD": PASSWORDS["ops"]}
-    env["PATH"] = os.pathsep.join([str(scripts), env["PATH"]])
+    env = with_program(tmp_path / "bin", {**Runner("").env, "AIRFLOW_PASSWORD": PASSWORDS["ops"]})
     # Those of the other targets are run by tests/runner/test_docs.py.
     blocks = [
         block
@@ -134,17 +128,7 @@ def test_the_examples_of_the_page(airflow: LocalAirflow, door: Path, tmp_path: P
             if command == "echo $?":
                 assert shown == [str(code)], block
                 continue
-            done = subprocess.run(
-                command.replace("https://airflow.example.com", airflow.url),
-                shell=True,  # as the reader types it
-                cwd=tmp_path,
-                env=env,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                encoding="utf-8",
-                check=False,
-            )
+            done = typed(command.replace("https://airflow.example.com", airflow.url), env, tmp_path)
             code = done.returncode
             codes.add(code)
             printed = [scrubbed(line, airflow.url) for line in done.stdout.splitlines()]
