@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from airflow_workflow_provider import __version__
-from airflow_workflow_provider.definitions.trust import DEFAULT_OPERATORS
+from airflow_workflow_provider.definitions.stored.trust import DEFAULT_OPERATORS
 
 _PACKAGE = "airflow_workflow_provider"
 

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import URL
 from sqlalchemy.exc import DBAPIError
 
-from airflow_workflow_provider.definitions.trust import Trust
+from airflow_workflow_provider.definitions.stored.trust import Trust
 from airflow_workflow_provider.store import schema
 from airflow_workflow_provider.store.engine import make_engine
 from airflow_workflow_provider.store.permissions import Rules

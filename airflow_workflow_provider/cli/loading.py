@@ -7,7 +7,7 @@ from argparse import Namespace
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from airflow_workflow_provider.cli.commands import GROUP
+from airflow_workflow_provider.cli.command_list import GROUP
 from airflow_workflow_provider.cli.console import Console, DefinitionErrors, UsageError
 from airflow_workflow_provider.cli.files import is_definition, is_folder, is_package, readable, shown, workflow_file
 from airflow_workflow_provider.cli.stored import Shown, find_definition, positive, read_stored

@@ -11,7 +11,7 @@ from typing import Final, NoReturn
 
 from airflow_workflow_provider import __version__
 from airflow_workflow_provider.cli.command import Command
-from airflow_workflow_provider.cli.commands import COMMANDS, GROUP, GROUP_HELP
+from airflow_workflow_provider.cli.command_list import COMMANDS, GROUP, GROUP_HELP
 from airflow_workflow_provider.cli.console import CommandError, Console, DefinitionErrors, UsageError, printable
 from airflow_workflow_provider.store.errors import InvalidDefinitionsError, StoreError
 

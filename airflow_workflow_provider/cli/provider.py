@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from airflow_workflow_provider.cli.command import Command
-from airflow_workflow_provider.cli.commands import COMMANDS, GROUP, GROUP_HELP
+from airflow_workflow_provider.cli.command_list import COMMANDS, GROUP, GROUP_HELP
 
 if TYPE_CHECKING:
     from airflow.cli.cli_config import CLICommand

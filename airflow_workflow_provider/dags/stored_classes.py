@@ -14,7 +14,7 @@ from typing import Any, Final
 from airflow.sdk import BaseOperator
 
 from airflow_workflow_provider.definitions.references import texts
-from airflow_workflow_provider.definitions.stored_arguments import HARMLESS, OWN_OPERATORS
+from airflow_workflow_provider.definitions.stored.arguments import HARMLESS, OWN_OPERATORS
 
 _NO_FILES: Final = ()
 

@@ -27,7 +27,7 @@ from airflow_workflow_provider.store.policy import trust
 if TYPE_CHECKING:
     from airflow_workflow_provider.definitions.document import Document
     from airflow_workflow_provider.definitions.reader import Reading
-    from airflow_workflow_provider.definitions.trust import Trust
+    from airflow_workflow_provider.definitions.stored.trust import Trust
 
 log = logging.getLogger(__name__)
 

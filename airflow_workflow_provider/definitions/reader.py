@@ -37,7 +37,7 @@ from airflow_workflow_provider.definitions.rules import (
 from airflow_workflow_provider.definitions.sql_text import SqlTextError, split_statements
 
 if TYPE_CHECKING:
-    from airflow_workflow_provider.definitions.trust import Trust
+    from airflow_workflow_provider.definitions.stored.trust import Trust
 
 SQL_FILE: Final = re.compile(r"[^\s;]+\.sql")
 """What ``sql`` looks like when it names a file."""

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from airflow.configuration import conf
 
-from airflow_workflow_provider.definitions.trust import DEFAULT_OPERATORS, Trust
+from airflow_workflow_provider.definitions.stored.trust import DEFAULT_OPERATORS, Trust
 
 SECTION: Final = "workflows"
 DEFAULT_CONN_ID: Final = "workflow_store"

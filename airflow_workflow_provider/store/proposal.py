@@ -23,7 +23,7 @@ from airflow_workflow_provider.store.records import Kind, StoredDefinition, Vers
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-    from airflow_workflow_provider.definitions.trust import Trust
+    from airflow_workflow_provider.definitions.stored.trust import Trust
 
 Check = Callable[[Reading], Iterable[Diagnostic]]
 Key = tuple[Kind, str]

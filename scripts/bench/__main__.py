@@ -7,9 +7,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-from scripts.bench import building, fresh, report, runner, validating, workers
+from scripts.bench import building, fresh, report, validating, workers, workflow_run
 
-PARTS = ("build", "worker", "validate", "starts", "runner", "store")
+PARTS = ("build", "worker", "validate", "starts", "workflow-run", "store")
 
 
 def arguments() -> argparse.Namespace:
@@ -73,8 +73,8 @@ def main() -> None:
             sections.append(validating.measure(work / "validate", env, count, repeats, ours=ours))
         if "starts" in parts:
             sections.append(count_starts(quick=options.quick))
-        if "runner" in parts:
-            sections.append(runner.measure(env, repeats))
+        if "workflow-run" in parts:
+            sections.append(workflow_run.measure(env, repeats))
         if "store" in parts:
             sections += measure_store(work / "store", env, options.count or (100 if options.quick else 10_000), repeats)
         if fresh.provider_code() != code:

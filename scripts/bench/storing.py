@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import URL
 
-from airflow_workflow_provider.definitions.trust import Trust
+from airflow_workflow_provider.definitions.stored.trust import Trust
 from airflow_workflow_provider.store import schema
 from airflow_workflow_provider.store.engine import make_engine
 from airflow_workflow_provider.store.permissions import Rules

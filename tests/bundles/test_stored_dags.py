@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from airflow_workflow_provider.definitions.trust import Trust
+from airflow_workflow_provider.definitions.stored.trust import Trust
 from airflow_workflow_provider.store.errors import StoreUnavailableError
 from airflow_workflow_provider.store.permissions import Rules
 from airflow_workflow_provider.store.publishing import publish

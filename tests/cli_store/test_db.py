@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 from airflow.models.connection import Connection
 
+from airflow_workflow_provider.cli.commands.db import one_before
 from airflow_workflow_provider.cli.console import CommandError
-from airflow_workflow_provider.cli.db import one_before
 from airflow_workflow_provider.store.schema import SchemaState, revisions
 from tests.cli_store.conftest import Run
 

@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from airflow_workflow_provider.cli import progress, publish, store_list
+from airflow_workflow_provider.cli import progress
+from airflow_workflow_provider.cli.commands import list as list_command
+from airflow_workflow_provider.cli.commands import publish
 from airflow_workflow_provider.cli.console import Console
 from airflow_workflow_provider.cli.main import main
 from airflow_workflow_provider.explain.words import iso_time
@@ -247,7 +249,7 @@ def test_colours_on_a_terminal_only(run: Run) -> None:
     run("publish first")
     out = io.StringIO()
     arguments = Namespace(kind=None, search=None, archived=False, limit=None, output="text")
-    assert store_list.run(arguments, Console(out, io.StringIO(), colours=True)) == 0
+    assert list_command.run(arguments, Console(out, io.StringIO(), colours=True)) == 0
     assert "\x1b[1mdaily\x1b[0m" in out.getvalue()
     assert "\x1b" not in run("list").out
 

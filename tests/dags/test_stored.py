@@ -18,8 +18,8 @@ from airflow_workflow_provider.dags.errors import BuildError
 from airflow_workflow_provider.definitions.document import parse
 from airflow_workflow_provider.definitions.given import GivenSources, given_package
 from airflow_workflow_provider.definitions.reader import read_document
-from airflow_workflow_provider.definitions.stored_arguments import OF_EVERY_OPERATOR, OWN_OPERATORS
-from airflow_workflow_provider.definitions.trust import DEFAULT_OPERATORS, Trust, matches
+from airflow_workflow_provider.definitions.stored.arguments import OF_EVERY_OPERATOR, OWN_OPERATORS
+from airflow_workflow_provider.definitions.stored.trust import DEFAULT_OPERATORS, Trust, matches
 from airflow_workflow_provider.operators.client_files import keep_from_files
 from airflow_workflow_provider.provider_info import get_provider_info
 from tests.dag_test_run import run_folder
@@ -109,7 +109,7 @@ def test_a_class_is_named_by_the_module_that_defines_it() -> None:
 
 def test_an_argument_that_a_newer_airflow_gives_to_every_operator_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """As if the list were that of an older Airflow."""
-    from airflow_workflow_provider.definitions import stored_arguments
+    from airflow_workflow_provider.definitions.stored import arguments as stored_arguments
 
     monkeypatch.setattr(stored_arguments, "OF_EVERY_OPERATOR", frozenset())
     with pytest.raises(BuildError, match="'queue', an argument of every operator"):
@@ -166,7 +166,7 @@ from airflow_workflow_provider.dags.builder import build_dag
 from airflow_workflow_provider.definitions.document import parse
 from airflow_workflow_provider.definitions.given import GivenSources
 from airflow_workflow_provider.definitions.reader import read_document
-from airflow_workflow_provider.definitions.trust import Trust
+from airflow_workflow_provider.definitions.stored.trust import Trust
 
 reading = read_document(parse({text!r}, "w.workflow.yaml"), GivenSources(), Trust(connections=("*",)))
 with build_dag(compile_workflow(reading.definition)):

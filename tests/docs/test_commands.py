@@ -15,12 +15,12 @@ from pathlib import Path
 
 import pytest
 
-from airflow_workflow_provider.cli.commands import COMMANDS
+from airflow_workflow_provider.cli.command_list import COMMANDS
 from tests import airflow_cli
 from tests.docs.consoles import agrees, conversation, typed
 from tests.docs.pages import ALL_BLOCKS, PAGES, ROOT, Block, page_name, sections, workspace
 
-# These talk to an Airflow: tests/system/test_runner.py runs them.
+# These talk to an Airflow: tests/system/test_workflow_run.py runs them.
 SYSTEM_PAGES = ("docs/workflow-run.md",)
 CONSOLES = [block for block in ALL_BLOCKS if block.language == "console" and block.page not in SYSTEM_PAGES]
 OUTPUTS = [block for block in ALL_BLOCKS if block.directive == "output of"]

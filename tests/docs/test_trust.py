@@ -5,7 +5,7 @@ from __future__ import annotations
 from airflow_workflow_provider.definitions.document import parse
 from airflow_workflow_provider.definitions.given import GivenSources
 from airflow_workflow_provider.definitions.reader import Reading, read_document
-from airflow_workflow_provider.definitions.trust import Trust
+from airflow_workflow_provider.definitions.stored.trust import Trust
 from airflow_workflow_provider.provider_info import CONFIG
 from tests.docs.pages import ROOT, blocks, table
 

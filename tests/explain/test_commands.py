@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from airflow_workflow_provider.cli import explain, runs
-from airflow_workflow_provider.cli.commands import COMMANDS
+from airflow_workflow_provider.cli.command_list import COMMANDS
+from airflow_workflow_provider.cli.commands import explain, runs
 from airflow_workflow_provider.cli.console import Console, UsageError, printable
 from airflow_workflow_provider.cli.main import main
 from airflow_workflow_provider.compiler.plan import Plan

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from airflow.sdk import Connection
 
-from airflow_workflow_provider.definitions.trust import DEFAULT_OPERATORS
+from airflow_workflow_provider.definitions.stored.trust import DEFAULT_OPERATORS
 from airflow_workflow_provider.store import policy, settings
 from airflow_workflow_provider.store.errors import StoreUnavailableError
 from airflow_workflow_provider.store.records import Actor

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import URL
 
-from airflow_workflow_provider.definitions.trust import Trust
+from airflow_workflow_provider.definitions.stored.trust import Trust
 from airflow_workflow_provider.store.permissions import Rules
 from airflow_workflow_provider.store.publishing import activate, archive, publish
 from airflow_workflow_provider.store.records import Kind, Published

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from airflow_workflow_provider.cli.commands import COMMANDS
+from airflow_workflow_provider.cli.command_list import COMMANDS
 from airflow_workflow_provider.cli.main import main
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from airflow_workflow_provider.cli.commands import COMMANDS
+from airflow_workflow_provider.cli.command_list import COMMANDS
 
 ROOT = Path(__file__).resolve().parents[2]
 GOLDEN = Path(__file__).parent / "golden" / "cli"

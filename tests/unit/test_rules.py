@@ -15,7 +15,7 @@ import pytest
 from airflow_workflow_provider.definitions.document import parse, read_text
 from airflow_workflow_provider.definitions.library import Library
 from airflow_workflow_provider.definitions.reader import Reading, read_document, read_workflow
-from airflow_workflow_provider.definitions.trust import DEFAULT_OPERATORS, Trust
+from airflow_workflow_provider.definitions.stored.trust import DEFAULT_OPERATORS, Trust
 from tests.unit.reading import check_reading
 
 ROOT = Path(__file__).parent / "definitions"

@@ -13,9 +13,9 @@ from airflow_workflow_provider.compiler.plan_json import dump_plan, load_plan
 from airflow_workflow_provider.definitions.document import parse
 from airflow_workflow_provider.definitions.given import GivenSources, given_package
 from airflow_workflow_provider.definitions.reader import Reading, read_document
-from airflow_workflow_provider.definitions.stored_sql import file_problem
-from airflow_workflow_provider.definitions.stored_templates import template_problem
-from airflow_workflow_provider.definitions.trust import DEFAULT_OPERATORS, Trust, is_plain_id
+from airflow_workflow_provider.definitions.stored.sql import file_problem
+from airflow_workflow_provider.definitions.stored.templates import template_problem
+from airflow_workflow_provider.definitions.stored.trust import DEFAULT_OPERATORS, Trust, is_plain_id
 from tests.unit.reading import messages
 
 DEFAULTS = Trust(operators=DEFAULT_OPERATORS, connections=("*",), refused_connections=("workflow_store",))

@@ -37,7 +37,7 @@ from airflow_workflow_provider.definitions.rules import (
     variable_value,
 )
 from airflow_workflow_provider.definitions.rules.shape import validate
-from airflow_workflow_provider.definitions.trust import Trust
+from airflow_workflow_provider.definitions.stored.trust import Trust
 
 MAX_FINDINGS: Final = 200
 """Findings of one rule in one file; a generated file with the same mistake everywhere stays readable and fast."""

@@ -11,15 +11,15 @@ from airflow_workflow_provider.definitions.models import Notify, OperatorTask, P
 from airflow_workflow_provider.definitions.package_runs import package_run
 from airflow_workflow_provider.definitions.references import exact_reference, texts
 from airflow_workflow_provider.definitions.rules.notifier import TOLD
-from airflow_workflow_provider.definitions.stored_arguments import (
+from airflow_workflow_provider.definitions.stored.arguments import (
     CONNECTION,
     OWN_OPERATORS,
     notifier_argument_problem,
     operator_argument_problem,
 )
-from airflow_workflow_provider.definitions.stored_sql import file_problem
-from airflow_workflow_provider.definitions.stored_templates import is_template, template_problem
-from airflow_workflow_provider.definitions.trust import Trust, is_plain_id, matches
+from airflow_workflow_provider.definitions.stored.sql import file_problem
+from airflow_workflow_provider.definitions.stored.templates import is_template, template_problem
+from airflow_workflow_provider.definitions.stored.trust import Trust, is_plain_id, matches
 
 RULE: Final = "not_allowed"
 

@@ -15,7 +15,7 @@ from typing import Any, Final
 from airflow_workflow_provider.definitions.diagnostics import Finding, Location
 from airflow_workflow_provider.definitions.models import Notify, OperatorTask, Workflow
 from airflow_workflow_provider.definitions.references import exact_reference, texts
-from airflow_workflow_provider.definitions.stored_templates import is_template
+from airflow_workflow_provider.definitions.stored.templates import is_template
 
 RULE: Final = "stored_limits"
 

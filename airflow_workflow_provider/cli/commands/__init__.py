@@ -1,0 +1,1 @@
+"""The commands, a file each: what a command prints and its exit code."""
