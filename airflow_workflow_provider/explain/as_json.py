@@ -12,7 +12,7 @@ from airflow_workflow_provider.explain.explanation import (
     Value,
     VariableExplanation,
 )
-from airflow_workflow_provider.explain.words import iso_time
+from airflow_workflow_provider.explain.words import TOO_DEEP, iso_time
 
 
 def as_json(run: RunExplanation) -> dict[str, Any]:
@@ -69,6 +69,8 @@ def _plain(value: Any) -> Any:
         return to_json(value)
     except TypeError:
         return str(value)
+    except RecursionError:
+        return TOO_DEEP
 
 
 def _time(time: datetime | None) -> str | None:

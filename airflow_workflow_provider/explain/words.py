@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from datetime import datetime, timezone
-from typing import Any
+from typing import Any, Final
 
 from airflow_workflow_provider.explain.explanation import Value
+
+TOO_DEEP: Final = "a value that is nested too deeply to be shown"
 
 
 def shown_value(value: Value, limit: int = 200) -> str:
@@ -17,7 +19,10 @@ def shown_value(value: Value, limit: int = 200) -> str:
         return str(value.value)
     plain = value.value
     if plain is None or isinstance(plain, bool | int | float | str | list | tuple | dict):
-        text = json.dumps(plain, ensure_ascii=False, default=str)
+        try:
+            text = json.dumps(plain, ensure_ascii=False, default=str)
+        except RecursionError:
+            return TOO_DEEP
     else:
         text = _text(plain)
     return text if len(text) <= limit else text[: limit - 1] + "…"

@@ -13,8 +13,9 @@ from fastapi.responses import HTMLResponse, JSONResponse, Response
 
 from airflow_workflow_provider.explain.as_json import as_json
 from airflow_workflow_provider.explain.explanation import RunExplanation
-from airflow_workflow_provider.explain.records import ExplanationError, RunNotFoundError, find_run
+from airflow_workflow_provider.explain.records import ExplanationError, find_run
 from airflow_workflow_provider.explain.run import explain_run
+from airflow_workflow_provider.plugins.answers import SafeAnswers
 from airflow_workflow_provider.plugins.run_page import CONTENT_SECURITY_POLICY, error_page, run_page
 
 _HEADERS: Final = {
@@ -35,39 +36,37 @@ _RunId = Annotated[str, Path(max_length=250)]
 
 
 @cache
-def application() -> FastAPI:
-    """The application. It documents itself nowhere: its documentation would not be protected."""
-    app = FastAPI(title="Workflow runs", docs_url=None, redoc_url=None, openapi_url=None)
+def application() -> SafeAnswers:
+    """The application. It documents itself nowhere: its documentation would not be protected.
+
+    It redirects nowhere either: the address would be made of what the request says its host is.
+    """
+    app = FastAPI(title="Workflow runs", docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
     app.add_api_route("/explain/{dag_id}/{run_id:path}", explain_page, dependencies=_READ, methods=["GET"])
     app.add_api_route("/explain.json/{dag_id}/{run_id:path}", explain_json, dependencies=_READ, methods=["GET"])
-    app.add_exception_handler(HTTPException, _problem)  # type: ignore[arg-type] # FastAPI's type is too wide
-    return app
+    return SafeAnswers(app, _HEADERS, _error_page)
 
 
 def explain_page(dag_id: _DagId, run_id: _RunId, session: SessionDep) -> Response:
     """The explanation as a page."""
-    return HTMLResponse(run_page(_explanation(dag_id, run_id, session)), headers=_HEADERS)
+    return HTMLResponse(run_page(_explanation(dag_id, run_id, session)))
 
 
 def explain_json(dag_id: _DagId, run_id: _RunId, session: SessionDep) -> Response:
     """The explanation as JSON."""
-    return JSONResponse(as_json(_explanation(dag_id, run_id, session)), headers=_HEADERS)
+    return JSONResponse(as_json(_explanation(dag_id, run_id, session)))
 
 
 def _explanation(dag_id: str, run_id: str, session: SessionDep) -> RunExplanation:
     try:
         found = find_run(dag_id, run_id, session)
-    except RunNotFoundError:
-        # Not its text, which suggests names that the user may not be allowed to see.
-        raise HTTPException(404, f"there is no run '{run_id}' of '{dag_id}'") from None
-    except ExplanationError as error:
-        raise HTTPException(404, str(error)) from None
+    except ExplanationError:
+        raise HTTPException(404) from None
     return explain_run(found.plan, found.record)
 
 
-async def _problem(request: Request, error: HTTPException) -> Response:
-    """What went wrong, as the caller wants to read it."""
-    headers = {**_HEADERS, **(error.headers or {})}
+def _error_page(request: Request, status: int, detail: str) -> Response | None:
+    """What went wrong, for those who asked for a page."""
     if request.scope.get("endpoint") is explain_page:
-        return HTMLResponse(error_page(error.status_code, str(error.detail)), error.status_code, headers=headers)
-    return JSONResponse({"detail": error.detail}, error.status_code, headers=headers)
+        return HTMLResponse(error_page(status, detail), status)
+    return None

@@ -19,6 +19,7 @@ import httpx
 import psutil
 import pytest
 
+from airflow_workflow_provider.plugins.answers import DETAILS
 from scripts.airflow_api import wait_for
 from scripts.airflow_launcher import tail
 from scripts.local_airflow import LocalAirflow, free_ports
@@ -348,12 +349,9 @@ def test_what_is_not_there_is_a_page_too(door: Door, run: Run) -> None:
         ):
             page = client.get(path_of(missing))
             assert page.status_code == 404
-            assert f"There is no run '{missing.id}' of '{missing.dag}'" in _Page(page.text).texts
+            assert DETAILS[404].capitalize() in _Page(page.text).texts
             answer = client.get(path_of(missing, "explain.json"))
-            assert (answer.status_code, answer.json()) == (
-                404,
-                {"detail": f"there is no run '{missing.id}' of '{missing.dag}'"},
-            )
+            assert (answer.status_code, answer.json()) == (404, {"detail": DETAILS[404]})
         for path in ("/workflows/runs/openapi.json", "/workflows/runs/docs", "/workflows/runs/explain"):
             assert client.get(path).status_code == 404
         assert client.post(path_of(run)).status_code == 405
@@ -365,6 +363,9 @@ def test_every_answer_forbids_what_it_does_not_need(door: Door, run: Run) -> Non
             client.get(path_of(run)),
             client.get(path_of(run, "explain.json")),
             client.get(path_of(Run(run.dag, "nowhere"))),
+            client.get(path_of(Run(run.dag, "\0"))),
+            client.get("/workflows/runs/nowhere"),
+            client.post(path_of(run)),
             anonymous.get(path_of(run)),
         ):
             policy = answer.headers["content-security-policy"]
