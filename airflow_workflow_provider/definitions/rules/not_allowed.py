@@ -12,8 +12,8 @@ from airflow_workflow_provider.definitions.package_runs import package_run
 from airflow_workflow_provider.definitions.references import exact_reference, texts
 from airflow_workflow_provider.definitions.rules.notifier import TOLD
 from airflow_workflow_provider.definitions.stored.arguments import (
-    CONNECTION,
     OWN_OPERATORS,
+    named_connections,
     notifier_argument_problem,
     operator_argument_problem,
 )
@@ -91,7 +91,7 @@ def _operator(task: OperatorTask, where: Location, trust: Trust) -> Iterator[Fin
         yield Finding((*where, "operator"), message, RULE)
         return
     own = OWN_OPERATORS.get(task.operator)
-    if own is not None and own.connection not in task.arguments:
+    if own is not None and task.arguments.get(own.connection) is None:
         problem = connection_problem(own.default_connection, trust)
         if problem:
             message = f"without '{own.connection}' this uses '{own.default_connection}': {problem}"
@@ -101,20 +101,32 @@ def _operator(task: OperatorTask, where: Location, trust: Trust) -> Iterator[Fin
         problem = operator_argument_problem(task.operator, argument, value)
         if problem:
             yield Finding(place, problem, RULE, on_key=True)
-        yield from _named_connections(argument, value, place, trust)
+    yield from _connections(task.arguments, (*where, "arguments"), trust)
     yield from _templates(task.arguments, (*where, "arguments"))
 
 
-def _named_connections(argument: str, value: object, where: Location, trust: Trust) -> Iterator[Finding]:
-    """Connections that an argument, or what is inside of it, names."""
+def _connections(arguments: Mapping[str, Any], where: Location, trust: Trust) -> Iterator[Finding]:
+    """Connections that arguments name; those that nobody may use are known by their ids, whatever names them."""
+    named = dict(named_connections(arguments, where))
+    for place, connection in named.items():
+        yield from _connection(connection, place, trust)
+    for place, text in texts(arguments, where):
+        if place not in named and is_plain_id(text) and trust.refuses_connection(text):
+            yield from _connection(text, place, trust)
+    for place, key in _keys(arguments, where):
+        if is_plain_id(key) and trust.refuses_connection(key):
+            yield from _connection(key, place, trust)
+
+
+def _keys(value: Any, where: Location) -> Iterator[tuple[Location, str]]:
+    """The keys of mappings, at any depth."""
     if isinstance(value, Mapping):
         for key, item in value.items():
-            yield from _named_connections(key, item, (*where, key), trust)
+            yield (*where, key), key
+            yield from _keys(item, (*where, key))
     elif isinstance(value, list):
         for index, item in enumerate(value):
-            yield from _named_connections(argument, item, (*where, index), trust)
-    elif CONNECTION.search(argument):
-        yield from _connection(value, where, trust)
+            yield from _keys(item, (*where, index))
 
 
 def _templates(value: Any, where: Location, names: frozenset[str] | None = None) -> Iterator[Finding]:
@@ -126,9 +138,8 @@ def _templates(value: Any, where: Location, names: frozenset[str] | None = None)
 
 def _chosen_connections(task: PackageTask, package: Package, where: Location, trust: Trust) -> Iterator[Finding]:
     """A package may leave its connection to the task: then the task says which, as it would say for itself."""
-    for place, text in texts(package_run(package).arguments, ()):
-        key = next((part for part in reversed(place) if isinstance(part, str)), "")
-        if not (CONNECTION.search(key) and is_template(text)):
+    for _, text in named_connections(package_run(package).arguments, ()):
+        if not is_template(text):
             continue
         name = exact_reference(text)
         declared = package.variables.get(name) if name else None
@@ -141,7 +152,11 @@ def _chosen_connections(task: PackageTask, package: Package, where: Location, tr
             )
         elif name in task.variables:
             given = task.variables[name]
-            yield from _connection(given if isinstance(given, str) else "?", (*where, "variables", name), trust)
+            if isinstance(given, str):
+                yield from _connection(given, (*where, "variables", name), trust)
+            else:
+                message = f"package '{task.package}' takes its connection from '{name}'; give its id, as text"
+                yield Finding((*where, "variables", name), message, RULE)
         elif declared.default is None:
             yield Finding(
                 (*where, "package"),
@@ -166,7 +181,7 @@ def _notifiers(notify: Notify | None, trust: Trust) -> Iterator[Finding]:
                 problem = notifier_argument_problem(argument, value)
                 if problem:
                     yield Finding(place, problem, RULE, on_key=True)
-                yield from _named_connections(argument, value, place, trust)
+            yield from _connections(each.arguments, (*where, "arguments"), trust)
             yield from _templates(each.arguments, (*where, "arguments"), _TOLD)
 
 
@@ -185,17 +200,7 @@ def _data(definition: Definition) -> Iterator[Finding]:
         for index, each in enumerate(getattr(workflow.notify, event)):
             places.append((("notify", event, index, "arguments"), each.arguments))
     for where, value in places:
-        for place in _reserved_keys(value, where):
-            message = "a key that begins with '__' may not stand in a definition from the store; rename it"
-            yield Finding(place, message, RULE, on_key=True)
-
-
-def _reserved_keys(value: Any, where: Location) -> Iterator[Location]:
-    if isinstance(value, Mapping):
-        for key, item in value.items():
+        for place, key in _keys(value, where):
             if key.startswith("__"):
-                yield (*where, key)
-            yield from _reserved_keys(item, (*where, key))
-    elif isinstance(value, list):
-        for index, item in enumerate(value):
-            yield from _reserved_keys(item, (*where, index))
+                message = "a key that begins with '__' may not stand in a definition from the store; rename it"
+                yield Finding(place, message, RULE, on_key=True)

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from airflow_workflow_provider.definitions.diagnostics import quoted_list
+from airflow_workflow_provider.definitions.diagnostics import Location, quoted_list
 from airflow_workflow_provider.definitions.references import texts
 
-CONNECTION: Final = re.compile(r"(?:^|_)conn(?:ection)?s?(?:_?(?:id|name)s?)?$")
-"""Names of arguments that name a connection."""
+_CONNECTION: Final = re.compile(
+    r"(?:^|_)conn(?:ection)?s?(?:_?(?:id|name|ref|key)s?)?(?:_?[0-9]+)?$"
+    r"|(?:^|_)conn(?:ection)?s?_?ids?(?:_|$)"
+    r"|(?:^|_)kafka_config_ids?$"
+)
+"""Names of arguments that name a connection, as ``_words`` writes them."""
+_WORD_STARTS: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|-")
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +136,39 @@ _FILES: Final = re.compile(
 )
 _FILE: Final = re.compile(r"[^\s@]+\.(?:html?|txt|md|sql|json|ya?ml|j2|jinja2?|sh|xml|py|cfg|ini|env)")
 _SHORTEST_INTERVAL: Final = 1
+
+
+def named_connections(arguments: Mapping[str, Any], where: Location) -> Iterator[tuple[Location, str]]:
+    """Texts that name connections, with their places: all that stands below a name that says so, at any depth."""
+    for name, value in arguments.items():
+        if _CONNECTION.search(_words(name)):
+            yield from _below(value, (*where, name))
+        else:
+            yield from _deeper(value, (*where, name))
+
+
+def _deeper(value: Any, where: Location) -> Iterator[tuple[Location, str]]:
+    if isinstance(value, Mapping):
+        yield from named_connections(value, where)
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _deeper(item, (*where, index))
+
+
+def _below(value: Any, where: Location) -> Iterator[tuple[Location, str]]:
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from _below(item, (*where, key))
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _below(item, (*where, index))
+    elif isinstance(value, str) or _is_number(value):
+        yield where, str(value)
+
+
+def _words(name: str) -> str:
+    """``sourceConnId`` and ``source-conn-id`` as ``source_conn_id``."""
+    return _WORD_STARTS.sub("_", name).lower()
 
 
 def operator_argument_problem(operator: str, argument: str, value: Any) -> str | None:
