@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from airflow_workflow_provider.cli.console import Console, UsageError
 from airflow_workflow_provider.definitions.diagnostics import Diagnostic, Finding
+from airflow_workflow_provider.definitions.stored.look_alikes import look_alike
 from airflow_workflow_provider.store.records import Kind
 
 if TYPE_CHECKING:
@@ -24,11 +25,16 @@ class TakenNames:
         self._console = console
 
     def problems(self, reading: Reading) -> list[Diagnostic]:
-        """That the name of a workflow is another DAG's."""
-        taken = self._others.get(reading.name)
-        if taken is None or reading.name in self._current or reading.document is None:
+        """That the name of a workflow is another DAG's, or looks like it."""
+        if reading.name in self._current or reading.document is None:
             return []
-        message = f"Airflow has a DAG '{reading.name}' already, {taken}; rename this workflow, or remove that DAG"
+        taken = reading.name if reading.name in self._others else look_alike(reading.name, self._others)
+        if taken is None:
+            return []
+        place = self._others[taken]
+        message = f"Airflow has a DAG '{taken}' already, {place}; rename this workflow, or remove that DAG"
+        if taken != reading.name:
+            message = f"the name looks like that of the DAG '{taken}', {place}; rename this workflow"
         return [reading.document.diagnostic(Finding(("workflow",), message, RULE))]
 
     @cached_property

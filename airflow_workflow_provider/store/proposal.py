@@ -13,10 +13,11 @@ from airflow_workflow_provider.definitions.called_workflows import (
     called_workflow,
     check_calls,
 )
-from airflow_workflow_provider.definitions.diagnostics import Diagnostic
+from airflow_workflow_provider.definitions.diagnostics import Diagnostic, Finding
 from airflow_workflow_provider.definitions.document import Document, DocumentError, parse
 from airflow_workflow_provider.definitions.library import FileStamp, PackageFile, package_of
 from airflow_workflow_provider.definitions.reader import Reading, read_document
+from airflow_workflow_provider.definitions.stored.look_alikes import look_alike
 from airflow_workflow_provider.store.queries import current_names, current_users, current_version, sources
 from airflow_workflow_provider.store.records import Kind, StoredDefinition, Version
 
@@ -50,6 +51,7 @@ class Proposal:
         self._changed: dict[Key, Text | None] = {}
         self._stored: dict[Key, Text | None] = {}
         self._packages: dict[str, PackageFile] = {}
+        self._names: dict[Kind, list[str]] = {}
         self._calls = CallGraph(
             self._called, lambda: self.names(Kind.WORKFLOW), "in the workflow store and what is published with it"
         )
@@ -64,7 +66,7 @@ class Proposal:
 
     def names(self, kind: Kind) -> list[str]:
         """The names of all definitions of a kind."""
-        present = set(current_names(self._connection, kind))
+        present = set(self._present(kind))
         for (changed, name), text in self._changed.items():
             if changed is kind:
                 present.discard(name)
@@ -82,7 +84,21 @@ class Proposal:
 
     def grounds(self, connection: Connection) -> object:
         """All that ``diagnostics`` looked at: while it is the same, they are."""
-        return {key: current_version(connection, *key) for key in self._stored}, self._users(connection)
+        names = {kind: current_names(connection, kind) for kind, _ in self._new()}
+        return {key: current_version(connection, *key) for key in self._stored}, self._users(connection), names
+
+    def _new(self) -> list[Key]:
+        """Definitions that would be there and are not now."""
+        return [
+            (kind, name)
+            for (kind, name), text in self._changed.items()
+            if text is not None and name not in self._present(kind)
+        ]
+
+    def _present(self, kind: Kind) -> list[str]:
+        if kind not in self._names:
+            self._names[kind] = current_names(self._connection, kind)
+        return self._names[kind]
 
     def _users(self, connection: Connection) -> list[Version]:
         """Current workflows that are not changed themselves but call something that is."""
@@ -94,6 +110,7 @@ class Proposal:
 
     def diagnostics(self) -> Iterator[Diagnostic]:
         """What is wrong with what is changed; and the errors that it makes in what calls it."""
+        yield from self._look_alikes()
         for (kind, name), text in self._changed.items():
             if text is None:
                 continue
@@ -107,6 +124,14 @@ class Proposal:
             for found in self._of_workflow(text) if text is not None else ():
                 if found.is_error:
                     yield replace(found, message=f"{found.message} (what is published now would break it)")
+
+    def _look_alikes(self) -> Iterator[Diagnostic]:
+        """New names that people would take for others."""
+        for kind, name in self._new():
+            other, text = look_alike(name, self.names(kind)), self._changed[kind, name]
+            if other is not None and text is not None:
+                message = f"the name looks like '{other}', another {kind.value}; give it another name"
+                yield text.document.diagnostic(Finding((kind.value,), message, "look_alike_name"))
 
     def _of_workflow(self, text: Text) -> Iterator[Diagnostic]:
         reading = read_document(text.document, _Sources(self, text.files), self._trust)

@@ -105,6 +105,19 @@ def test_two_who_publish_what_only_fits_apart_do_not_both_succeed(url: URL) -> N
             archive(store, Kind.WORKFLOW, [f"caller_{number}"], ANN, "", RULES)
 
 
+def test_of_two_at_once_whose_names_look_alike_one_is_refused(url: URL) -> None:
+    store = new_store(url)
+    for number in range(5):
+
+        def publish(name: str, of: int = number) -> None:
+            put(WorkflowStore(make_engine(url)), sql_workflow(f"{name}_{of}a"))
+
+        with ThreadPoolExecutor(2) as pool:
+            errors = [each.exception() for each in (pool.submit(publish, "modem"), pool.submit(publish, "modern"))]
+        assert [isinstance(error, StoreError) for error in errors].count(True) == 1, errors
+    assert len(store.definitions()) == 5
+
+
 @pytest.mark.parametrize("backend", ["postgresql+psycopg2", "postgresql+psycopg", "mysql+pymysql"])
 def test_a_server_that_is_down_is_told_at_once(backend: str) -> None:
     (port,) = free_ports(1)

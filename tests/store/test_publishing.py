@@ -207,3 +207,36 @@ def test_what_else_is_asked_is_asked_of_workflows_without_errors_only(store: Wor
     with pytest.raises(InvalidDefinitionsError, match="1 error"):
         publish(store, [submission(sql_workflow("a"))], ANN, "", RULES, check)
     assert len(asked) == 1
+
+
+@pytest.mark.parametrize(
+    ("there", "new"),
+    [
+        ("cop", "сор"),
+        ("modem", "modern"),
+        ("new", "nevv"),
+        ("lOad", "10ad"),
+        ("AXE", "ΑΧΕ"),
+        ("noon", "ոօօո"),
+    ],
+)
+def test_a_name_that_looks_like_another_one_is_refused_and_the_other_is_named(
+    store: WorkflowStore, there: str, new: str
+) -> None:
+    put(store, sql_workflow(there))
+    (found,) = refused(store, sql_workflow(new))
+    assert found == (
+        f"{new}.workflow.yaml:1:11: error: workflow: the name looks like '{there}', another workflow; give it another "
+        "name [look_alike_name]"
+    )
+
+
+def test_names_that_look_alike_are_refused_together_and_when_one_comes_back(store: WorkflowStore) -> None:
+    assert len(refused(store, sql_workflow("modem"), sql_workflow("modern"))) == 2
+    put(store, sql_workflow("modem"))
+    put(store, bash_package("modern"))  # packages and workflows are told apart by where they stand
+    archive(store, Kind.WORKFLOW, ["modem"], ANN, "", RULES)
+    put(store, sql_workflow("modern"))
+    with pytest.raises(InvalidDefinitionsError, match="looks like 'modern'"):
+        activate(store, Kind.WORKFLOW, "modem", 1, ANN, "", RULES)
+    assert put(store, sql_workflow("modern", "SELECT 2")).versions[0].number == 2
