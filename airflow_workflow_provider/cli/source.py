@@ -11,8 +11,8 @@ from typing import Final
 
 from airflow_workflow_provider.definitions.document import MAX_BYTES
 
-# What YAML counts as the end of a line.
-_LINE_END: Final = re.compile(r"\r\n|[\n\r\x85\u2028\u2029]")
+# YAML 1.1 has more of them, which definitions may not hold: see ``document``.
+_LINE_END: Final = re.compile(r"\r\n|[\n\r]")
 _WORD: Final = re.compile(r"\"[^\"]*\"|'[^']*'|[^\s,:\]}]+|.")
 
 

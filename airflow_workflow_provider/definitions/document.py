@@ -1,8 +1,8 @@
 """Text of a definition as plain data, with the place of every key and value found on demand.
 
 YAML is read with YAML 1.2's plain scalars, so that it means what the same JSON means: only ``true`` and ``false`` are
-booleans (``NO`` is a string), a date is text until a declared type says otherwise. Anchors and aliases are refused:
-they are how a few bytes become gigabytes, and JSON has none.
+booleans (``NO`` is a string), a date is text until a declared type says otherwise. Anchors, aliases and tags are
+refused: they are how a few bytes become gigabytes, and JSON has none. So are the line breaks that only YAML 1.1 knows.
 """
 
 from __future__ import annotations
@@ -38,6 +38,7 @@ _INTEGER: Final = re.compile(r"[-+]?[0-9]+")
 _NOT_TEXT: Final = re.compile("[\0\ud800-\udfff]")
 _JSON_ESCAPED: Final = re.compile(r"\\u(?:0000|[dD][89a-fA-F])")
 _NOT_YAML: Final = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_INVISIBLE_BREAK: Final = re.compile("[\x85\u2028\u2029]")
 _LEADING_RUN: Final = re.compile(r"^[ ?:\-]{100}", re.MULTILINE)
 
 
@@ -165,7 +166,7 @@ def decode(content: bytes) -> str:
 
 def parse(text: str, file: str) -> Document:
     """Text of ``*.yaml`` or ``*.json`` (told by the file's name) as a document; ``DocumentError`` if it is none."""
-    if text.count(",") + text.count("\n") > MAX_VALUES:
+    if text.count(",") + max(text.count("\n"), text.count("\r")) > MAX_VALUES:
         raise DocumentError(f"the file has more than {MAX_VALUES} values; keep data out of a definition")
     data = _parse_json(text) if file.endswith(".json") else _parse_yaml(text)
     if data is None:
@@ -177,6 +178,7 @@ def parse(text: str, file: str) -> Document:
 
 def _parse_yaml(text: str) -> Any:
     text = text.removeprefix("\ufeff")
+    _refuse_invisible_breaks(text)
     _refuse_deep_nesting(text)
     try:
         return yaml_data(text)
@@ -184,11 +186,22 @@ def _parse_yaml(text: str) -> Any:
         pass  # read again, slowly and with positions, to say where
     try:
         node = _compose_yaml(text)
-        return None if node is None else _construct(node, set(), (), 0)
+        _refuse_properties(text, node)
     except yaml.YAMLError as error:
         raise _document_error(error, text) from None
-    except _AliasError as error:
-        raise _alias_error(text, error.location) from None
+    return None if node is None else _construct(node, (), 0)
+
+
+def _refuse_invisible_breaks(text: str) -> None:
+    """YAML 1.1 ends a line there, YAML 1.2, JSON and most editors do not."""
+    found = _INVISIBLE_BREAK.search(text)
+    if found is None:
+        return
+    before = text[: found.start()].replace("\r\n", "\n").replace("\r", "\n")
+    line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
+    code = f"{ord(found[0]):04X}"
+    message = f"U+{code} is an invisible line break; remove it, or write \\u{code} in double quotes"
+    raise DocumentError(message, line, column)
 
 
 def _compose_yaml(text: str) -> yaml.Node | None:
@@ -222,26 +235,42 @@ def _refuse_deep_nesting(text: str) -> None:
 _TOO_DEEP: Final = f"values are nested more than {MAX_DEPTH} deep"
 
 
-class _AliasError(Exception):
-    """A node that is used again; where the alias stands is looked up by who catches this."""
+def _refuse_properties(text: str, root: yaml.Node | None) -> None:
+    """Anchors and tags, which stand before values and keys: no node tells that it had one."""
+    for event in yaml.parse(text, Loader=Loader):
+        anchor, tag = getattr(event, "anchor", None), getattr(event, "tag", None)
+        if anchor is not None and root is not None:
+            message = (
+                f"the anchor '&{anchor}' is not allowed, nor are aliases (*{anchor}): write the value out where it is "
+                "used, or use 'defaults'"
+            )
+            raise _error(event, message, _location_at(root, event.start_mark))
+        if tag is not None and root is not None:
+            raise _error(event, _bad_tag(tag), _location_at(root, event.start_mark))
 
-    def __init__(self, location: Location) -> None:
-        super().__init__()
-        self.location = location
+
+def _location_at(root: yaml.Node, mark: Any) -> Location:
+    """Where the key or the value stands that begins there."""
+    seen: set[int] = set()
+    rest: list[tuple[yaml.Node, Location]] = [(root, ())]
+    while rest:
+        node, location = rest.pop()
+        if node.start_mark.index == mark.index:
+            return location
+        if id(node) not in seen and len(location) <= MAX_DEPTH:
+            seen.add(id(node))
+            inside = [
+                (each, (*location, part))
+                for part, (key, value) in _children(node).items()
+                for each in (key, value)
+                if each is not None
+            ]
+            rest += reversed(inside)
+    return ()
 
 
-def _alias_error(text: str, location: Location) -> DocumentError:
-    alias = next(event for event in yaml.parse(text, Loader=Loader) if isinstance(event, yaml.AliasEvent))
-    message = f"the alias '*{alias.anchor}' repeats a value; anchors and aliases are not allowed: write the value out "
-    return _error(alias, message + "or use 'defaults'", location)
-
-
-def _construct(node: yaml.Node, seen: set[int], location: Location, depth: int) -> Any:
-    """Plain data of a node; every node may appear once, so an alias shows itself."""
-    identity = id(node)
-    if identity in seen:
-        raise _AliasError(location)
-    seen.add(identity)
+def _construct(node: yaml.Node, location: Location, depth: int) -> Any:
+    """Plain data of a node."""
     if isinstance(node, yaml.ScalarNode):
         return _scalar(node, location)
     if depth > MAX_DEPTH:
@@ -249,11 +278,11 @@ def _construct(node: yaml.Node, seen: set[int], location: Location, depth: int) 
     if isinstance(node, yaml.SequenceNode):
         if node.tag != "tag:yaml.org,2002:seq":
             raise _tag_error(node, location)
-        return [_construct(item, seen, (*location, index), depth + 1) for index, item in enumerate(node.value)]
-    return _mapping(node, seen, location, depth)
+        return [_construct(item, (*location, index), depth + 1) for index, item in enumerate(node.value)]
+    return _mapping(node, location, depth)
 
 
-def _mapping(node: yaml.Node, seen: set[int], location: Location, depth: int) -> dict[str, Any]:
+def _mapping(node: yaml.Node, location: Location, depth: int) -> dict[str, Any]:
     if node.tag != "tag:yaml.org,2002:map":
         raise _tag_error(node, location)
     data: dict[str, Any] = {}
@@ -261,9 +290,6 @@ def _mapping(node: yaml.Node, seen: set[int], location: Location, depth: int) ->
         key = key_node.value
         if not isinstance(key_node, yaml.ScalarNode):
             raise _error(key_node, "a key must be text", location)
-        if id(key_node) in seen:
-            raise _AliasError(location)
-        seen.add(id(key_node))
         if key in data:
             first = next(first for first, _ in node.value if first.value == key).start_mark
             raise _error(key_node, f"the key '{key}' is given twice; first in line {first.line + 1}", (*location, key))
@@ -273,7 +299,7 @@ def _mapping(node: yaml.Node, seen: set[int], location: Location, depth: int) ->
             _scalar(key_node, location)  # refuses tags
         elif _NOT_TEXT.search(key):
             raise _not_text(key_node, location)
-        data[key] = _construct(value_node, seen, (*location, key), depth + 1)
+        data[key] = _construct(value_node, (*location, key), depth + 1)
     return data
 
 
@@ -306,8 +332,12 @@ def _scalar(node: yaml.ScalarNode, location: Location) -> Any:
 def _tag_error(node: yaml.Node, location: Location) -> DocumentError:
     if node.value in ("NaN", "Infinity", "-Infinity"):
         return _error(node, f"{node.value} is not a number that a definition can hold", location)
-    tag = node.tag.replace("tag:yaml.org,2002:", "!!")
-    return _error(node, f"the tag '{tag}' is not allowed; write plain values", location)
+    return _error(node, _bad_tag(node.tag), location)
+
+
+def _bad_tag(tag: str) -> str:
+    shown = tag.replace("tag:yaml.org,2002:", "!!")
+    return f"the tag '{shown}' is not allowed; write plain values"
 
 
 def _not_text(node: yaml.Node, location: Location) -> DocumentError:
@@ -390,7 +420,7 @@ def _parse_json(text: str) -> Any:
     if refused:
         node = compose_json(text)
         if node is not None:
-            _construct(node, set(), (), 0)
+            _construct(node, (), 0)
     return data
 
 

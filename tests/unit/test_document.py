@@ -38,10 +38,21 @@ SOON = 2.0  # seconds; each takes well under a half on an idle machine
         ('workflow: w\nx: "a\\0b"\n', 2, 4, "U+0000 is not allowed"),
         ("workflow: w\nx: é\x07b\n", 2, 5, "U+0007 is not allowed"),
         ("workflow: w\r\nx: 'a\r\n", 2, 4, "this quote is never closed"),
-        ("workflow: &a w\nowner: *a\n", 2, 8, "the alias '*a'"),
+        ("workflow: &a w\nowner: *a\n", 1, 11, "the anchor '&a' is not allowed, nor are aliases (*a)"),
+        ("workflow: &a w\n", 1, 11, "the anchor '&a'"),
+        ("workflow: w\ntasks: &all\n  a: {sql: SELECT 1}\n", 2, 8, "the anchor '&all'"),
+        ("workflow: w\n&d description: x\n", 2, 1, "the anchor '&d'"),
+        ("workflow: w\ntags: [x, &b y]\n", 2, 11, "the anchor '&b'"),
+        ("workflow: !!str w\n", 1, 11, "the tag '!!str' is not allowed"),
+        ("workflow: ! w\n", 1, 11, "the tag '!' is not allowed"),
+        ("workflow: w\ntasks: !!map {}\n", 2, 8, "the tag '!!map' is not allowed"),
+        ("%TAG ! tag:x,2000:\n---\nworkflow: !y w\n", 3, 11, "the tag 'tag:x,2000:y' is not allowed"),
+        ("workflow: w\r\nowner: a\x85tags: b\r\n", 2, 9, "U+0085 is an invisible line break; remove it, or write"),
+        ("workflow: w\rowner: 'a\u2028b'\n", 2, 10, "or write \\u2028 in double quotes"),
+        ("workflow: w\nsql: |\n  SELECT 1 -- a\u2029  WHERE 1 = 0\n", 3, 16, "U+2029 is an invisible line break"),
         ("workflow: w\n*a : x\n", 2, 1, "must be in quotes"),
-        ("workflow: &a w\n*a : x\n", 2, 1, "the alias '*a'"),
-        ("workflow: w\ntasks: &a {b: *a}\n", 2, 15, "the alias '*a'"),
+        ("workflow: &a w\n*a : x\n", 1, 11, "the anchor '&a'"),
+        ("workflow: w\ntasks: &a {b: *a}\n", 2, 8, "the anchor '&a'"),
         ("? [a, b]\n: c\n", 1, 3, "a key must be text"),
         ("? {a: b}\n: c\n", 1, 3, "a key must be text"),
         ("!foo workflow: w\n", 1, 1, "the tag '!foo' is not allowed"),
@@ -91,7 +102,7 @@ def test_no_json_document(tmp_path: Path, content: str, line: int, column: int, 
         SMALLEST.replace("\n", "\r"),
         "%YAML 1.2\n---\n" + SMALLEST + "...\n",
         SMALLEST.replace(": ", ":\t"),
-        SMALLEST + "description: 'a\u2028b\u0085c'\n",
+        SMALLEST + 'description: "a\\u2028b\\Nc\\L"\n',
         SMALLEST + "description: |\n" + "  [[{ a\n" * 2000,
         SMALLEST + 'description: "' + "[" * 3000 + '"\n',
     ],
@@ -136,10 +147,10 @@ def outcome(text: str) -> object:
 PIECES = [
     *("a: ", "b: ", "- ", "? ", "\n", "\n  ", "|\n  ", "# c\n", "--- ", "...\n", "%TAG ! !\n"),
     *("x", "'y'", '"\\0"', '"\\x41"', "true", "~", "1", "-0.5", "1e999", "9" * 1001),
-    *("[", "]", "{", "}", ", ", "<<", "&n ", "*n", "!t ", "! "),
+    *("[", "]", "{", "}", ", ", "<<", "&n ", "*n", "!t ", "! ", "!!str ", "\r", "\r\n", "\x85", "\u2028", "\ufeff"),
 ]
 YAML_TEXTS = (
-    st.text("ab1-.:,?!&*#|>[]{}'\"\\u0 \n", max_size=40)
+    st.text("ab1-.:,?!&*#|>[]{}'\"\\u0 \t\n\r\x85\u2029", max_size=40)
     | st.lists(st.sampled_from(PIECES), max_size=14).map("".join)
     | st.dictionaries(st.text(), st.recursive(st.none() | st.integers() | st.text(), st.lists)).map(yaml.safe_dump)
 )
@@ -151,6 +162,17 @@ def test_a_text_that_is_read_fast_means_what_it_means_read_slowly(text: str) -> 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("airflow_workflow_provider.definitions.document.yaml_data", refuse)
         assert fast == (outcome("a: " + text), outcome(text))
+
+
+@given(YAML_TEXTS)
+def test_a_text_with_an_anchor_an_alias_or_a_tag_is_no_document(text: str) -> None:
+    """Whatever reads it: libyaml's own events say whether it has one."""
+    try:
+        events = list(yaml.parse("a: " + text, Loader=yaml.CSafeLoader))
+    except yaml.YAMLError:
+        return
+    if any(getattr(event, "anchor", None) or getattr(event, "tag", None) for event in events):
+        assert isinstance(outcome("a: " + text), tuple)
 
 
 def refuse(_: str) -> None:
@@ -186,6 +208,7 @@ HOSTILE = {
     "many keys": "x: {" + ",".join(f"a{n}: 1" for n in range(20_000)) + ",a1: 1}",
     "too large": "x: " + "y" * 10_000_000,
     "one long line": "x" * (MAX_BYTES - 10),
+    "a long list in lines of old": "x:\r" + "- 1\r" * 500_000,
     "many anchors": "".join(f"a{n}: &a{n} 1\n" for n in range(20_000)) + "b: *a1",
     "long key": "? " + "k" * 100_000 + "\n: 1\n",
 }
