@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import json
+import os
 import sys
 from functools import cache
 from importlib.util import find_spec
@@ -49,7 +50,8 @@ def open_store(conn_id: str | None = None) -> WorkflowStore:
     """The store behind an Airflow connection: that of ``[workflows] store_conn_id``, if none is given.
 
     Where the default connection does not exist it is the SQLite file ``$AIRFLOW_HOME/workflows.db``, whose tables are
-    made when it is first opened. ``StoreUnavailableError`` for a connection that is none, or not to a database.
+    made when it is first opened. ``StoreUnavailableError`` for a connection that is none, or not to a database, and
+    where nobody can tell whether it exists: another store must not be taken for this one.
     """
     wanted = conn_id or store_conn_id()
     url = _url(wanted)
@@ -115,6 +117,12 @@ def _require_absent(conn_id: str) -> None:
             ) from None
 
     comms = getattr(sys.modules.get("airflow.sdk.execution_time.task_runner"), "SUPERVISOR_COMMS", None)
+    if comms is None and os.environ.get("_AIRFLOW_PROCESS_CONTEXT") != "server":
+        raise StoreUnavailableError(
+            f"this program does not see the connections that Airflow's database holds, so it cannot tell where the "
+            f"workflow store is; use airflow workflows, or set AIRFLOW_CONN_{conn_id.upper()} (for Airflow's own file "
+            f"to sqlite:///{FILE})"
+        )
     if comms is not None and not _api_says_absent(comms, conn_id):
         raise StoreUnavailableError(
             f"the workflow store's connection '{conn_id}' cannot be read: Airflow's API server gave no answer"

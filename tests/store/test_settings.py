@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +17,33 @@ from airflow_workflow_provider.definitions.stored.trust import DEFAULT_OPERATORS
 from airflow_workflow_provider.store import policy, settings
 from airflow_workflow_provider.store.errors import StoreUnavailableError
 from airflow_workflow_provider.store.records import Actor
+from tests.installed import ROOT
 from tests.stores import put, sql_workflow
 
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(settings, "FILE", tmp_path / "workflows.db")
+    monkeypatch.setenv("_AIRFLOW_PROCESS_CONTEXT", "server")
     return tmp_path
+
+
+def test_a_program_that_does_not_see_airflows_connections_makes_no_store(tmp_path: Path) -> None:
+    """A script: it would write beside the store that everybody else uses, or read what is none."""
+    probe = "from airflow_workflow_provider.store.settings import open_store\nprint(open_store().name)"
+    inherited = {name: value for name, value in os.environ.items() if "AIRFLOW" not in name}
+    environment = {**inherited, "AIRFLOW_HOME": str(tmp_path), "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-c", probe]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].endswith(
+        "so it cannot tell where the workflow store is; use airflow workflows, or set AIRFLOW_CONN_WORKFLOW_STORE (for "
+        f"Airflow's own file to sqlite:///{tmp_path}/workflows.db)"
+    )
+    assert not (tmp_path / "workflows.db").exists()
+    told = {**environment, "AIRFLOW_CONN_WORKFLOW_STORE": f"sqlite:///{tmp_path}/workflows.db"}
+    done = subprocess.run(command, env=told, capture_output=True, text=True, check=False)
+    assert done.stdout == f"the workflow store {tmp_path}/workflows.db\n", done.stderr
 
 
 def test_without_a_connection_it_is_a_file_that_makes_itself(home: Path) -> None:
