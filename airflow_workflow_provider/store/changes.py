@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Connection, insert, select, update
 
 from airflow_workflow_provider.definitions.diagnostics import Diagnostic
+from airflow_workflow_provider.store.errors import InvalidTextError
 from airflow_workflow_provider.store.queries import Standing, chunks, find_standing, known_digests, numbered_version
 from airflow_workflow_provider.store.records import Actor, Kind, Published, Source, Version
 from airflow_workflow_provider.store.repository import WorkflowStore
@@ -26,6 +28,10 @@ from airflow_workflow_provider.store.tables import (
     UseRow,
     VersionRow,
 )
+
+LONGEST_MESSAGE: Final = 5_000
+_DISGUISE: Final = re.compile("[\x01-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]|\r(?!\n)")
+"""Control characters, and marks that turn the direction of text: line breaks and tabs are no such."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,7 +222,9 @@ def audit_row(
     message: str = "",
     at: datetime | None = None,
 ) -> dict[str, Any]:
-    """A row of the audit trail."""
+    """A row of the audit trail; ``InvalidTextError`` for a text that would not be shown as it is."""
+    _refuse_disguise("the message", message)
+    _refuse_disguise("the author's name", actor.name)
     return {
         "at": at or datetime.now(timezone.utc),
         "actor": actor.name,
@@ -227,6 +235,17 @@ def audit_row(
         "release": release,
         "message": message,
     }
+
+
+def _refuse_disguise(what: str, text: str) -> None:
+    """Whoever reads the trail must be able to believe it."""
+    found = _DISGUISE.search(text)
+    if found is not None:
+        raise InvalidTextError(
+            f"{what} holds the character U+{ord(found[0]):04X}, which hides or moves what is beside it; remove it"
+        )
+    if len(text) > LONGEST_MESSAGE:
+        raise InvalidTextError(f"{what} has {len(text)} characters; {LONGEST_MESSAGE} are the most")
 
 
 def _version_row(definition: int, version: Version, facts: Facts) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import json
 import os
 import sys
@@ -69,12 +68,21 @@ def rules() -> Rules:
 
 def command_line_actor() -> Actor:
     """Whoever uses the command line: the user of the operating system, with the roles that the configuration gives."""
-    try:
-        name = getpass.getuser()
-    except (KeyError, OSError):  # a container whose user has no name
-        name = "unknown"
-    shown = name.encode(errors="backslashreplace").decode()[: NAME.length]
+    shown = system_user().encode(errors="backslashreplace").decode()[: NAME.length]
     return Actor(shown, frozenset(patterns("command_line_roles", "Admin")))
+
+
+def system_user() -> str:
+    """The user as whom this process runs: not what LOGNAME and the like say, which anybody can set."""
+    try:
+        import pwd
+    except ImportError:  # Windows
+        return os.getlogin()
+    number = os.geteuid()
+    try:
+        return pwd.getpwuid(number).pw_name
+    except KeyError:  # a container whose user has no name
+        return f"user {number}"
 
 
 def _file_store(path: Path) -> WorkflowStore:

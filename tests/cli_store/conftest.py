@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from sqlalchemy import URL
 
+from airflow_workflow_provider.store import settings
 from tests import airflow_cli
 from tests.stores import DATABASES, new_database
 
@@ -71,7 +72,7 @@ def run(
 ) -> Run:
     """Call ``airflow workflows …`` as the user ann."""
     monkeypatch.chdir(folder)
-    monkeypatch.setenv("LOGNAME", "ann")
+    monkeypatch.setattr(settings, "system_user", lambda: "ann")
 
     def call(line: str, *arguments: str) -> Result:
         code = airflow_cli.call(line, *arguments)

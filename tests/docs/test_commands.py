@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from airflow_workflow_provider.cli.command_list import COMMANDS
+from airflow_workflow_provider.store import settings
 from tests import airflow_cli
 from tests.docs.consoles import agrees, conversation, typed
 from tests.docs.pages import ALL_BLOCKS, PAGES, ROOT, Block, page_name, sections, workspace
@@ -51,7 +52,7 @@ def run(tmp_path_factory: pytest.TempPathFactory, airflow_database: None) -> Run
         store = folder(page) / "workflows.db"
         with pytest.MonkeyPatch.context() as patch, redirect_stdout(output), redirect_stderr(output):
             patch.chdir(folder(page))
-            patch.setenv("LOGNAME", "ann")
+            patch.setattr(settings, "system_user", lambda: "ann")
             patch.setenv("AIRFLOW_CONN_WORKFLOW_STORE", json.dumps({"conn_type": "sqlite", "host": str(store)}))
             code = airflow_cli.call(line)
         return output.getvalue(), code

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
+import pwd
 import subprocess
 import sys
 from pathlib import Path
@@ -197,8 +198,10 @@ def test_by_default_stored_definitions_run_sql_and_this_packages_own_jobs() -> N
 
 
 def test_the_command_line_has_the_roles_that_the_configuration_gives(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("LOGNAME", "ann")
-    assert settings.command_line_actor() == Actor("ann", frozenset({"Admin"}))
+    name = pwd.getpwuid(os.geteuid()).pw_name
+    for forged in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.setenv(forged, "somebody-else")
+    assert settings.command_line_actor() == Actor(name, frozenset({"Admin"}))
     monkeypatch.setenv("AIRFLOW__WORKFLOWS__COMMAND_LINE_ROLES", "User, Viewer")
     assert settings.command_line_actor().roles == {"User", "Viewer"}
 

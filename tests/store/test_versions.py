@@ -6,9 +6,9 @@ from datetime import datetime, timezone
 
 import pytest
 
-from airflow_workflow_provider.store.errors import ConflictError, NotFoundError
+from airflow_workflow_provider.store.errors import ConflictError, InvalidTextError, NotFoundError
 from airflow_workflow_provider.store.publishing import activate, archive
-from airflow_workflow_provider.store.records import Kind
+from airflow_workflow_provider.store.records import Actor, Kind
 from airflow_workflow_provider.store.repository import WorkflowStore
 from tests.stores import ANN, BOB, RULES, bash_package, calling_workflow, parent_workflow, put, sql_workflow
 
@@ -175,3 +175,28 @@ def test_two_stores_have_different_identities(store: WorkflowStore) -> None:
     again = WorkflowStore(store.engine)
     assert again.identity == store.identity
     assert len(store.identity) == 32
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["\x1b[2K\x1b[1A", "a\rbob  archived", "a\u202eb", "\u2066x", "\x85", "\u2028", "\b", "\x7f", "\0"],
+)
+def test_no_text_of_the_audit_trail_shows_something_else_than_it_is(store: WorkflowStore, text: str) -> None:
+    with pytest.raises(InvalidTextError):
+        put(store, sql_workflow("daily"), message=text)
+    with pytest.raises(InvalidTextError):
+        put(store, sql_workflow("daily"), actor=Actor(text, frozenset({"Admin"})))
+    assert store.newest_release().number == 0
+    assert store.history() == []
+
+
+def test_a_message_has_an_end(store: WorkflowStore) -> None:
+    put(store, sql_workflow("daily"), message="x" * 5_000)
+    with pytest.raises(InvalidTextError, match="the message has 5001 characters; 5000 are the most"):
+        put(store, sql_workflow("daily", "SELECT 2"), message="x" * 5_001)
+
+
+def test_a_message_may_have_lines_and_any_language(store: WorkflowStore) -> None:
+    message = "first\r\nsecond\n\tשלום \u200f😀"
+    put(store, sql_workflow("daily"), message=message)
+    assert store.history()[0].message == message
