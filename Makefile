@@ -9,7 +9,7 @@ SYSTEM_PROCESSES ?= 3
 TESTS ?= tests
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-run test explore test-oldest lint format demo demo-remote ui bench schema docs clean
+.PHONY: help install install-run test explore matrix lint format demo demo-remote ui bench schema docs clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -33,11 +33,8 @@ test: install ## Run all tests (TESTS=tests/unit for some)
 explore: install ## Run the property tests with examples that no run before has had
 	@HYPOTHESIS_PROFILE=explore $(BIN)/python -m pytest -n $(TEST_PROCESSES) -m "hypothesis and not system" tests
 
-test-oldest: ## A smoke part of the tests on the oldest Airflow that is supported, in .venv-oldest
-	@test -d .venv-oldest || $(PYTHON) -m venv .venv-oldest
-	@.venv-oldest/bin/pip install -q -c constraints-oldest.txt -e ".[sqlite]" pytest pytest-timeout pytest-xdist hypothesis
-	@.venv-oldest/bin/python -m pytest tests/bundles tests/dags tests/databases/test_sql_tasks.py \
-	  tests/scheduling/test_semantics_on_scheduler.py -k "not postgres and not mariadb and not many_workflows"
+matrix: ## Run the tests with a real Airflow on each supported Airflow and Python (MATRIX="3.2/3.10 3.3/3.13" for some)
+	@$(PYTHON) scripts/matrix.py $(MATRIX)
 
 lint: install ## Check style, types and the arrows between the folders
 	@$(BIN)/ruff check .
@@ -70,6 +67,6 @@ docs: install-run ## Write the generated reference of the definition language an
 	@$(BIN)/python scripts/reference.py
 
 clean: ## Remove the environments and everything generated
-	rm -rf .venv .venv-bench .venv-oldest .venv.lock .venv-bench.lock .airflow .mypy_cache .ruff_cache .pytest_cache
+	rm -rf .venv .venv-bench .venv-matrix .venv.lock .venv-bench.lock .airflow .mypy_cache .ruff_cache .pytest_cache
 	rm -rf .import_linter_cache .hypothesis build dist
 	find airflow_workflow_provider scripts tests dags_example -name __pycache__ -type d -prune -exec rm -rf {} +

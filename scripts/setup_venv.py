@@ -4,6 +4,8 @@
     python3 scripts/setup_venv.py dev     the same .venv with the test tools and the database drivers
     python3 scripts/setup_venv.py bench   .venv-bench with the package and what it is compared with
 
+`dev FOLDER CONSTRAINTS` makes it elsewhere and from other versions (scripts/matrix.py).
+
 A stamp inside the environment says what it was made from, so a second call returns at once, and an
 environment that was moved or made by another Python is made anew. A lock keeps two calls apart.
 """
@@ -42,16 +44,18 @@ class SetupError(Exception):
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Make the environment that the one argument names."""
-    if len(arguments) != 1 or arguments[0] not in ("run", "dev", "bench"):
+    """Make the environment that the arguments name."""
+    if len(arguments) not in (1, 3) or arguments[0] not in ("run", "dev", "bench"):
         print(__doc__)
         return 2
-    level = arguments[0]
+    level, *elsewhere = arguments
+    folder, constraints = ROOT / (".venv-bench" if level == "bench" else ".venv"), CONSTRAINTS
+    if elsewhere:
+        folder, constraints = (Path(each).absolute() for each in elsewhere)
     try:
         check_python()
-        folder = ROOT / (".venv-bench" if level == "bench" else ".venv")
         with locked(folder.with_name(folder.name + ".lock")):
-            prepare(folder, level)
+            prepare(folder, level, constraints)
     except SetupError as error:
         print(f"setup: {error}", file=sys.stderr)
         return 1
@@ -83,10 +87,10 @@ def locked(path: Path) -> Iterator[None]:
         yield
 
 
-def prepare(folder: Path, level: str) -> None:
+def prepare(folder: Path, level: str, constraints: Path) -> None:
     """Bring the environment to the level, doing only what is missing."""
     levels = {"run": ["run"], "dev": ["run", "dev"], "bench": ["run", "bench"]}[level]
-    wanted = fingerprint()
+    wanted = fingerprint(constraints)
     missing = [name for name in levels if not stamped(folder, name, wanted)]
     if not missing:
         return
@@ -95,17 +99,17 @@ def prepare(folder: Path, level: str) -> None:
         create(folder)
     for name in missing:
         stamp(folder, name).unlink(missing_ok=True)
-        {"run": install_package, "dev": install_tools, "bench": install_compared}[name](folder)
+        {"run": install_package, "dev": install_tools, "bench": install_compared}[name](folder, constraints)
         stamp(folder, name).write_text(wanted, encoding="utf-8")
     say(f"{folder.name} is ready after {time.monotonic() - started:.0f} s")
 
 
-def fingerprint() -> str:
+def fingerprint(constraints: Path) -> str:
     """What an environment is made from: the declarations, this Python and the place."""
     digest = hashlib.sha256()
     # Below its first tool's section pyproject.toml configures tools and says nothing about what is installed.
     digest.update((ROOT / "pyproject.toml").read_bytes().partition(b"\n[tool.ruff]")[0])
-    for path in (CONSTRAINTS, FAB_REQUIREMENTS, BENCH_REQUIREMENTS, Path(__file__)):
+    for path in (constraints, FAB_REQUIREMENTS, BENCH_REQUIREMENTS, Path(__file__)):
         digest.update(path.read_bytes())
     return f"{sys.version_info[0]}.{sys.version_info[1]} {ROOT} {digest.hexdigest()}\n"
 
@@ -155,20 +159,20 @@ def create(folder: Path) -> None:
     (folder / "home").write_text(f"{folder}\n", encoding="utf-8")
 
 
-def install_package(folder: Path) -> None:
+def install_package(folder: Path, constraints: Path) -> None:
     """Airflow and this package, editable, with what the demo's embedded SQLite needs."""
     say("installing Airflow and this package (one or two minutes the first time)")
     # Without an isolated build, hatchling has the pinned version too.
-    pip(folder, *BUILD_TOOLS)
-    pip(folder, "--no-build-isolation", "--editable", f"{ROOT}[sqlite]")
+    pip(folder, *BUILD_TOOLS, constraints=constraints)
+    pip(folder, "--no-build-isolation", "--editable", f"{ROOT}[sqlite]", constraints=constraints)
 
 
-def install_tools(folder: Path) -> None:
+def install_tools(folder: Path, constraints: Path) -> None:
     """The test tools and the database drivers."""
     say("installing the test tools and the database drivers")
-    pip(folder, "--no-build-isolation", "--editable", f"{ROOT}[dev]")
-    pip(folder, "--no-deps", MYSQL_PROVIDER)
-    install_mysqlclient(folder)
+    pip(folder, "--no-build-isolation", "--editable", f"{ROOT}[dev]", constraints=constraints)
+    pip(folder, "--no-deps", MYSQL_PROVIDER, constraints=constraints)
+    install_mysqlclient(folder, constraints)
     if sys.version_info >= FAB_MINIMUM:
         install_fab(folder, folder / FAB_FOLDER)
 
@@ -179,13 +183,13 @@ def install_fab(folder: Path, target: Path) -> None:
     pip(folder, "--no-deps", "--target", str(target), "--requirement", str(FAB_REQUIREMENTS), constraints=None)
 
 
-def install_mysqlclient(folder: Path) -> None:
+def install_mysqlclient(folder: Path, constraints: Path) -> None:
     """MySqlHook's default driver, where it can be compiled; the tests work without it."""
     if not any(has_headers(name) for name in MYSQL_HEADERS):
         say("mysqlclient left out: no MariaDB or MySQL headers here (mysql-connector-python is used)")
         return
     try:
-        pip(folder, "mysqlclient")
+        pip(folder, "mysqlclient", constraints=constraints)
     except SetupError:
         say("mysqlclient left out: it did not compile here (mysql-connector-python is used)")
 
@@ -197,13 +201,13 @@ def has_headers(name: str) -> bool:
     return False
 
 
-def install_compared(folder: Path) -> None:
+def install_compared(folder: Path, constraints: Path) -> None:
     """The packages that the benchmark compares with; apart, because one of them is an Airflow plugin."""
     say("installing the packages that the benchmark compares with")
-    pip(folder, "--requirement", str(BENCH_REQUIREMENTS))
+    pip(folder, "--requirement", str(BENCH_REQUIREMENTS), constraints=constraints)
 
 
-def pip(folder: Path, *arguments: str, constraints: Path | None = CONSTRAINTS) -> None:
+def pip(folder: Path, *arguments: str, constraints: Path | None) -> None:
     """`pip install` inside the constraints: now and then a line of progress, everything on failure."""
     command = [str(python_of(folder)), "-m", "pip", "install", "--disable-pip-version-check", "--no-input"]
     command += ["--progress-bar", "off", *(["--constraint", str(constraints)] if constraints else []), *arguments]
