@@ -23,6 +23,25 @@ _DEFINITION: Final = (
 
 COMMANDS: Final = (
     Command(
+        "init",
+        "Make a first workflow, ready to run",
+        "Make a folder with a commented workflow, a package and a small SQLite database with its connection: something "
+        "to run, to read and to change. What is there already stays as it is.",
+        (
+            Argument(
+                ("folder",),
+                {
+                    "metavar": "FOLDER",
+                    "nargs": "?",
+                    "help": "the folder to make (default: first_workflow in Airflow's DAG folder)",
+                },
+            ),
+            JSON,
+        ),
+        HOME + "init",
+        needs_airflow=True,
+    ),
+    Command(
         "validate",
         "Check workflow and package definitions and report every problem with its place",
         "Check workflow and package definitions and report every problem with its place. Folders are "

@@ -52,6 +52,7 @@ def run(tmp_path_factory: pytest.TempPathFactory, airflow_database: None) -> Run
         store = folder(page) / "workflows.db"
         with pytest.MonkeyPatch.context() as patch, redirect_stdout(output), redirect_stderr(output):
             patch.chdir(folder(page))
+            patch.setenv("AIRFLOW__CORE__DAGS_FOLDER", str(folder(page) / "dag folder"))
             patch.setattr(settings, "system_user", lambda: "ann")
             patch.setenv("AIRFLOW_CONN_WORKFLOW_STORE", json.dumps({"conn_type": "sqlite", "host": str(store)}))
             code = airflow_cli.call(line)
