@@ -61,7 +61,8 @@ def execute(command: Command, arguments: argparse.Namespace, *, starts_airflow: 
         return BROKEN_PIPE
     except OSError as error:
         _silence_stdout()
-        console.note(f"error: the result cannot be written: {error.strerror or error}")
+        what = "the result cannot be written" if error.filename is None else f"'{error.filename}' cannot be used"
+        _note_error(f"{what}: {error.strerror or error}", console)
         return USAGE
     except KeyboardInterrupt:
         console.note("\ninterrupted")

@@ -217,17 +217,21 @@ def load_root(folder: Path) -> Path:
     for place in (folder, *folder.absolute().parents):
         if any(_loads(path) for path in place.glob("*.py")):
             return place
-        if (place / ".git").exists():
+        if os.path.exists(place / ".git"):
             break
     return folder
 
 
+_LARGEST_LOADER: Final = 1024 * 1024
 _LOADS: Final = re.compile(rb"^(\w+ *= *)?load_workflow_dags\(", re.MULTILINE)
 
 
 def _loads(path: Path) -> bool:
     try:
-        return not path.name.startswith("test_") and _LOADS.search(path.read_bytes()) is not None
+        if path.name.startswith("test_") or not path.is_file():  # a pipe would never end
+            return False
+        with path.open("rb") as opened:
+            return _LOADS.search(opened.read(_LARGEST_LOADER)) is not None
     except OSError:
         return False
 
@@ -271,19 +275,28 @@ def _files(folder: str) -> Iterator[os.DirEntry[str]]:
     """Files of a folder and those below it; hidden folders, ``__pycache__`` and folders seen before are left out."""
     waiting, seen = [folder], {os.path.realpath(folder)}
     while waiting:
-        current = waiting.pop()
-        try:
-            entries = os.scandir(current)
-        except OSError:
-            continue
-        with entries:
-            for entry in entries:
-                if entry.name.startswith(".") or entry.name == "__pycache__":
-                    continue
-                if entry.is_dir():
-                    real = os.path.realpath(entry.path)
-                    if real not in seen:
-                        seen.add(real)
-                        waiting.append(entry.path)
-                else:
-                    yield entry
+        for entry in _entries(waiting.pop()):
+            if entry.name.startswith(".") or entry.name == "__pycache__":
+                continue
+            if _is_folder(entry):
+                real = os.path.realpath(entry.path)
+                if real not in seen:
+                    seen.add(real)
+                    waiting.append(entry.path)
+            else:
+                yield entry
+
+
+def _entries(folder: str) -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(folder) as found:
+            return list(found)
+    except OSError:  # not ours to read, or gone since
+        return []
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link that leads to itself: reading it will say so
+        return False

@@ -217,5 +217,7 @@ def _environment() -> jinja2.Environment:
 def _sentence(error: Exception, kind: str) -> str:
     if isinstance(error, RecursionError | MemoryError):
         return f"the {kind} cannot be read: it is nested too deeply"
+    if isinstance(error, ValueError):
+        return f"the {kind} cannot be read: it holds a number of too many digits"
     reason = str(getattr(error, "message", None) or error).strip().rstrip(".")
     return f"the {kind} cannot be read: {reason}"

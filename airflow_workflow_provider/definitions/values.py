@@ -71,11 +71,18 @@ def coerce(value: Any, declared: str | None, name: str) -> Any:
         return value
     try:
         return _CONVERT[declared](value)
-    except (ValueError, TypeError, InvalidOperation, OverflowError):
-        shown = repr(value) if len(repr(value)) <= 80 else repr(value)[:77] + "…"
+    except (ValueError, TypeError, InvalidOperation, OverflowError, RecursionError):
         raise ValueTypeError(
-            f"variable '{name}' is declared {declared} and cannot hold {shown}; expected {_EXPECTED[declared]}"
+            f"variable '{name}' is declared {declared} and cannot hold {_shown(value)}; expected {_EXPECTED[declared]}"
         ) from None
+
+
+def _shown(value: Any) -> str:
+    try:
+        text = repr(value)
+    except (ValueError, RecursionError):  # a number of too many digits, or nested too deeply
+        return f"this {type(value).__name__}"
+    return text if len(text) <= 80 else text[:77] + "…"
 
 
 def _string(value: Any) -> str:

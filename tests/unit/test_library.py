@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
-from airflow_workflow_provider.definitions.library import Library
+from airflow_workflow_provider.definitions.library import Library, load_root
 from airflow_workflow_provider.definitions.reader import read_workflow
 from tests.unit.reading import SMALLEST, messages
 
@@ -88,6 +89,21 @@ def test_links_in_a_circle_and_into_nothing(tmp_path: Path) -> None:
     assert found.count("gone.workflow.yaml") >= 1
     assert len(found) <= 4
     assert "cannot be read" in messages(read_workflow(str(tmp_path / "gone.workflow.yaml")))[0]
+
+
+def test_what_can_never_be_read_hurts_nobody(tmp_path: Path) -> None:
+    """A link to itself cannot even be asked whether it is a folder; a pipe never ends."""
+    _put(tmp_path, {"good/w.workflow.yaml": CALLS, "good/p.package.yaml": _mail()})
+    (tmp_path / "good" / "loop.workflow.yaml").symlink_to("loop.workflow.yaml")
+    (tmp_path / "good" / "loop").symlink_to("loop")
+    os.mkfifo(tmp_path / "good" / "pipe.package.yaml")
+    os.mkfifo(tmp_path / "pipe.py")
+    assert load_root(tmp_path / "good") == tmp_path / "good"
+    library = Library(tmp_path / "good")
+    assert [Path(stamp.path).name for stamp in library.workflow_files] == ["loop.workflow.yaml", "w.workflow.yaml"]
+    assert not read_workflow(str(tmp_path / "good" / "w.workflow.yaml"), library).errors
+    looping = read_workflow(str(tmp_path / "good" / "loop.workflow.yaml"), library)
+    assert messages(looping) == ["the file cannot be read: Too many levels of symbolic links"]
 
 
 def test_the_fingerprint_changes_with_the_packages_in_sight(tmp_path: Path) -> None:
