@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-import stat
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -18,6 +18,7 @@ from typing import Any, Final, NoReturn
 import yaml
 
 from airflow_workflow_provider.definitions.diagnostics import Diagnostic, Finding, Location, dotted, one_line
+from airflow_workflow_provider.definitions.files import NotAFileError, content_inside, content_of
 from airflow_workflow_provider.definitions.json_nodes import compose_json
 from airflow_workflow_provider.definitions.plain_data import (
     FLOAT,
@@ -131,16 +132,25 @@ def _children(node: yaml.Node) -> dict[str | int, tuple[yaml.Node | None, yaml.N
 
 def read_text(path: Path) -> str:
     """The file's text; ``DocumentError`` for a file that cannot be a definition (unreadable, too large, not UTF-8)."""
+    return _text(lambda: content_of(path, MAX_BYTES), path)
+
+
+def read_text_inside(folder: Path, relative: str) -> str:
+    """The same of a file in a folder or below it; ``OutsideError`` if a link leads out of it."""
+    return _text(lambda: content_inside(folder, relative, MAX_BYTES), folder / relative)
+
+
+def _text(read: Callable[[], bytes], path: Path) -> str:
     try:
-        status = path.stat()
-        if not stat.S_ISREG(status.st_mode):
-            raise DocumentError("the file cannot be read: it is not a regular file")
-        _refuse_size(status.st_size)
-        content = path.read_bytes()
+        content = read()
+        size = len(content) if len(content) <= MAX_BYTES else path.stat().st_size
+    except NotAFileError:
+        raise DocumentError("the file cannot be read: it is not a regular file") from None
     except OSError as error:
         raise DocumentError(f"the file cannot be read: {error.strerror or error}") from None
     except ValueError as error:  # a NUL in the path
         raise DocumentError(f"the file cannot be read: {error}") from None
+    _refuse_size(max(size, len(content)))
     return decode(content)
 
 

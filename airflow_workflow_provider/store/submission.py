@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from airflow_workflow_provider.definitions.called_workflows import called_workflow
-from airflow_workflow_provider.definitions.diagnostics import Finding, Location
-from airflow_workflow_provider.definitions.document import Document, DocumentError, parse, read_text
+from airflow_workflow_provider.definitions.diagnostics import Diagnostic, Finding, Location
+from airflow_workflow_provider.definitions.document import (
+    Document,
+    DocumentError,
+    parse,
+    read_text,
+    read_text_inside,
+)
+from airflow_workflow_provider.definitions.files import OutsideError
 from airflow_workflow_provider.definitions.library import PACKAGE_SUFFIXES, definition_stem, document_diagnostic
 from airflow_workflow_provider.definitions.reader import SQL_FILE
 from airflow_workflow_provider.store.changes import Facts
@@ -53,13 +59,24 @@ def read_submission(path: str) -> Submission:
         document = submission.document
     except DocumentError as error:
         raise InvalidDefinitionsError.of([document_diagnostic(error, path)]) from None
-    folder = Path(path).parent
-    named = list(_sql_files(document.data))
-    outside = [document.diagnostic(_outside(*each)) for each in named if not _is_inside(folder, each[1])]
+    files = _texts(Path(path).parent, document)
+    return Submission(kind, Source(submission.source.text, form, files), path) if files else submission
+
+
+def _texts(folder: Path, document: Document) -> dict[str, str]:
+    """The .sql files that tasks name, by their paths."""
+    found: dict[str, str] = {}
+    outside: list[Diagnostic] = []
+    for location, path in _sql_files(document.data):
+        try:
+            found[path] = read_text_inside(folder, path)
+        except OutsideError:
+            outside.append(document.diagnostic(_outside(location, path)))
+        except DocumentError:
+            continue  # publishing points to the place that names it
     if outside:
         raise InvalidDefinitionsError.of(outside)
-    files = dict(_texts(folder, (relative for _, relative in named)))
-    return Submission(kind, Source(submission.source.text, form, files), path) if files else submission
+    return found
 
 
 def facts(kind: Kind, data: dict[str, Any]) -> Facts:
@@ -87,20 +104,9 @@ def _sql_files(data: dict[str, Any]) -> Iterator[tuple[Location, str]]:
                 yield (("tasks", name, "sql", index) if isinstance(sql, list) else ("tasks", name, "sql")), path
 
 
-def _is_inside(folder: Path, relative: str) -> bool:
-    """Whether the file is in the folder or below it when all links are followed."""
-    return Path(os.path.realpath(folder / relative)).is_relative_to(os.path.realpath(folder))
-
-
 def _outside(location: Location, relative: str) -> Finding:
     message = f"'{relative}' is a link out of the definition's folder; publish a copy of the file instead"
     return Finding(location, message, "sql_file")
-
-
-def _texts(folder: Path, paths: Iterable[str]) -> Iterator[tuple[str, str]]:
-    for path in paths:
-        with contextlib.suppress(DocumentError):
-            yield path, read_text(folder / path)
 
 
 def _schedule(data: dict[str, Any]) -> str:
