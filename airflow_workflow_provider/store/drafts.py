@@ -15,6 +15,7 @@ from airflow_workflow_provider.store.errors import ConflictError, InvalidNameErr
 from airflow_workflow_provider.store.queries import source
 from airflow_workflow_provider.store.records import Actor, Draft, Kind, Source
 from airflow_workflow_provider.store.repository import WorkflowStore
+from airflow_workflow_provider.store.source_limits import require_keepable
 from airflow_workflow_provider.store.tables import DefinitionRow, DraftRow
 
 if TYPE_CHECKING:
@@ -48,12 +49,14 @@ def save_draft(
     revision: int | None = None,
     based_on: int | None = None,
 ) -> Draft:
-    """Save a draft, right or not; ``InvalidNameError`` if it could never be published under that name.
+    """Save a draft, right or not; ``InvalidNameError`` if it could never be published under that name, and
+    ``InvalidTextError`` if it could not be kept.
 
     ``revision``: that of the draft which the text was made from, ``None`` where there was none. ``ConflictError`` if
     somebody else has saved, discarded or published it since; nothing is overwritten.
     """
     _require_name(kind, name)
+    require_keepable(source)
     with store.writing() as connection:
         present = find_draft(connection, kind, name)
         require_revision(present, kind, name, revision)

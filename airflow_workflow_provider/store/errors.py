@@ -24,7 +24,7 @@ class NotFoundError(StoreError):
 
 
 class InvalidTextError(StoreError):
-    """A text that databases cannot keep."""
+    """A text that cannot be kept: too large, or of characters that databases or readers cannot take."""
 
 
 class InvalidNameError(StoreError):

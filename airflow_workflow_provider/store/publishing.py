@@ -17,6 +17,7 @@ from airflow_workflow_provider.store.proposal import Check, Proposal, Text, stor
 from airflow_workflow_provider.store.queries import current_users, current_version
 from airflow_workflow_provider.store.records import Actor, Draft, Kind, Published
 from airflow_workflow_provider.store.repository import WorkflowStore
+from airflow_workflow_provider.store.source_limits import require_keepable
 from airflow_workflow_provider.store.submission import Submission, facts
 from airflow_workflow_provider.store.tables import HeadRow
 
@@ -158,10 +159,11 @@ def _entry(submission: Submission) -> Entry:
 
 
 def _refuse_unreadable(submissions: Sequence[Submission]) -> None:
-    """Texts that are no documents, and two of one name."""
+    """Texts that are no documents, and two of one name; ``InvalidTextError`` for what cannot be kept."""
     found: list[Diagnostic] = []
     seen: dict[tuple[Kind, str], Submission] = {}
     for each in submissions:
+        require_keepable(each.source)
         try:
             first = seen.setdefault((each.kind, each.name), each)
         except DocumentError as error:
