@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 import sys
 from functools import cache
 from importlib.util import find_spec
@@ -86,10 +87,26 @@ def system_user() -> str:
 
 
 def _file_store(path: Path) -> WorkflowStore:
-    store = WorkflowStore(make_engine(URL.create("sqlite", database=str(path))), f"the workflow store {path}")
+    name = f"the workflow store {path}"
+    _keep_for_owner(path, name)
+    store = WorkflowStore(make_engine(URL.create("sqlite", database=str(path))), name)
     if schema.check(store.engine, store.name).current is None:
         schema.migrate(store.engine, store.name)
     return store
+
+
+def _keep_for_owner(path: Path, name: str) -> None:
+    """Whoever writes the file runs code in workers: it is made for its owner, and not used if everybody may write."""
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o644))
+        mode = path.stat().st_mode
+    except OSError:
+        return  # SQLite says what is wrong, or only reads
+    if os.name == "posix" and mode & stat.S_IWOTH:
+        raise StoreUnavailableError(
+            f"{name} can be written by every user of this machine, who could so run code in Airflow's workers; "
+            f"take that right away: chmod o-w {path}"
+        )
 
 
 def _url(conn_id: str) -> URL | None:

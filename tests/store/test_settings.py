@@ -206,6 +206,24 @@ def test_the_command_line_has_the_roles_that_the_configuration_gives(monkeypatch
     assert settings.command_line_actor().roles == {"User", "Viewer"}
 
 
+def test_the_file_is_written_by_its_owner_whatever_the_umask_is(home: Path) -> None:
+    before = os.umask(0)
+    try:
+        put(settings.open_store(), sql_workflow("daily"))
+    finally:
+        os.umask(before)
+    assert (home / "workflows.db").stat().st_mode & 0o777 == 0o644
+
+
+def test_a_file_that_everybody_may_write_is_not_used(home: Path) -> None:
+    settings.open_store()
+    (home / "workflows.db").chmod(0o666)
+    with pytest.raises(StoreUnavailableError, match=r"can be written by every user .* chmod o-w /.*/workflows.db"):
+        settings.open_store()
+    (home / "workflows.db").chmod(0o660)
+    assert settings.open_store().newest_release().number == 0
+
+
 def test_a_store_says_its_name_in_errors(home: Path) -> None:
     (home / "workflows.db").write_text("this is no database, it is a text that somebody put here" * 20)
     with pytest.raises(StoreUnavailableError, match=r"workflows.db gave up.*not a database"):
