@@ -23,12 +23,17 @@ from airflow_workflow_provider.definitions.references import templates
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """One SQL statement: its text, where the definition names it, and for a .sql file its place there."""
+    """One SQL statement: its text, where the definition names it, and the line in which it begins."""
 
     text: str
     location: Location
     file: str | None = None
-    offset: int = 0
+    line: int = 1
+
+    def place(self, offset: int) -> str:
+        """Where an offset in it is, as messages say it."""
+        line = self.line + self.text.count("\n", 0, offset)
+        return f"line {line} of the SQL" if self.file is None else f"{self.file}, line {line}"
 
 
 @dataclass(frozen=True)

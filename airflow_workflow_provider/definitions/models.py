@@ -196,8 +196,12 @@ class TaskBase(Model):
 class SqlTask(TaskBase):
     """Runs SQL on a connection; `:name` is a bind parameter."""
 
-    sql: Statements = Field(description="One statement, a list, or the path of a .sql file beside the definition.")
-    set_: SetColumns | None = Field(None, alias="set", description="Variables filled from the first row.")
+    sql: Statements = Field(
+        description="Statements with `;` between them, a .sql file beside the definition, or a list of these."
+    )
+    set_: SetColumns | None = Field(
+        None, alias="set", description="Variables filled from the first row of the last statement."
+    )
     on_empty: Literal["null", "skip", "fail"] | None = Field(
         None, description="What an empty result means: a null value (default), skipped, or failure."
     )

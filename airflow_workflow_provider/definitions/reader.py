@@ -13,6 +13,7 @@ from airflow_workflow_provider.definitions.definition import Definition, Stateme
 from airflow_workflow_provider.definitions.diagnostics import (
     Diagnostic,
     Finding,
+    Location,
     Severity,
     sort_key,
     unknown_name,
@@ -34,7 +35,8 @@ from airflow_workflow_provider.definitions.rules import (
     check_stored_limits,
     check_workflow,
 )
-from airflow_workflow_provider.definitions.sql_text import SqlTextError, split_statements
+from airflow_workflow_provider.definitions.sql_statements import statement_places
+from airflow_workflow_provider.definitions.sql_text import SqlTextError
 
 if TYPE_CHECKING:
     from airflow_workflow_provider.definitions.stored.trust import Trust
@@ -150,9 +152,11 @@ class _Links:
             if SQL_FILE.fullmatch(text.strip()):
                 yield from self._sql_file(text.strip(), location)
             else:
-                yield Statement(text, location)
+                # Nothing but comments is for a rule to say.
+                statements = self._split(text, location, None)
+                yield from [Statement(text, location)] if statements == [] else statements or ()
 
-    def _sql_file(self, relative: str, location: tuple[str | int, ...]) -> Iterator[Statement]:
+    def _sql_file(self, relative: str, location: Location) -> Iterator[Statement]:
         if os.path.isabs(relative) or os.path.normpath(relative).startswith(".."):
             message = f"'{relative}' is outside of the definition's folder; keep .sql files in it or below it"
             self.findings.append(Finding(location, message, "sql_file"))
@@ -162,18 +166,28 @@ class _Links:
             text, stamp = self._sources.text_beside(self._file, relative)
             if stamp is not None:
                 self.used_files.append(stamp)
-            statements = split_statements(text)
         except DocumentError as error:
             self.findings.append(Finding(location, f"'{relative}': {error.message}", "sql_file"))
             return
-        except SqlTextError as error:
-            line = text.count("\n", 0, error.offset) + 1
-            self.findings.append(Finding(location, f"{error} ({relative}, line {line})", "sql_file"))
-            return
-        if not statements:
+        statements = self._split(text, location, relative)
+        if statements == []:
             self.findings.append(Finding(location, f"'{relative}' holds no SQL statement", "sql_file"))
-        for statement in statements:
-            yield Statement(statement, location, relative)
+        yield from statements or ()
+
+    def _split(self, text: str, location: Location, file: str | None) -> list[Statement] | None:
+        """The statements of a text; ``None`` if it cannot be split."""
+        try:
+            places = statement_places(text)
+        except SqlTextError as error:
+            whole = Statement(text, location, file)
+            rule = "sql_text" if file is None else "sql_file"
+            self.findings.append(Finding(location, f"{error} ({whole.place(error.offset)})", rule))
+            return None
+        found, line, position = [], 1, 0
+        for start, end in places:
+            line, position = line + text.count("\n", position, start), start
+            found.append(Statement(text[start:end], location, file, line))
+        return found
 
 
 def _package_problem(

@@ -60,7 +60,7 @@ def test_nodes_have_one_name_each_and_wait_only_for_nodes_that_there_are(shape: 
 
 A = {"sql": "SELECT :x", "connection": "db"}
 VERSIONED: list[tuple[dict[str, Any], dict[str, Any]]] = [
-    ({"a": {**A, "sql": "SELECT :x "}}, {}),
+    ({"a": {**A, "sql": "SELECT  :x"}}, {}),
     ({"a": {**A, "connection": "other"}}, {}),
     ({"a": {**A, "retries": 1}}, {}),
     ({"a": {**A, "set": "y"}}, {}),

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from airflow_workflow_provider.definitions.sql_statements import split_statements
 from airflow_workflow_provider.definitions.sql_text import (
     BindParameter,
     Dialect,
@@ -15,7 +16,6 @@ from airflow_workflow_provider.definitions.sql_text import (
     SqlTextError,
     find_bind_parameters,
     parameters,
-    split_statements,
     translate,
 )
 
@@ -258,12 +258,6 @@ def test_splitting_into_statements(sql: str, expected: list[str]) -> None:
     assert split_statements(sql) == expected
 
 
-def test_delimiter_is_refused_with_its_place() -> None:
-    with pytest.raises(SqlTextError, match="DELIMITER") as caught:
-        split_statements("SELECT 1;\n  delimiter //\nSELECT 2 //")
-    assert caught.value.offset == 12
-
-
 def test_splitting_an_open_quote_is_an_error() -> None:
     with pytest.raises(SqlTextError, match="never closed"):
         split_statements("SELECT 1; SELECT 'a; SELECT 2")
@@ -291,8 +285,7 @@ CODE = st.sampled_from(
         r"\:x",
         ":1",
         "a[1:n]",
-        "(",
-        ")",
+        "( a ; b )",
         ",",
         "a#b",
         "a - b",

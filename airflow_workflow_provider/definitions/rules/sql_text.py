@@ -26,9 +26,7 @@ def check(definition: Definition) -> Iterator[Finding]:
             try:
                 find_bind_parameters(statement.text)
             except SqlTextError as error:
-                line = statement.text.count("\n", 0, error.offset) + 1
-                where = f"line {line} of the statement" if statement.file is None else f"{statement.file}, line {line}"
-                yield Finding(statement.location, f"{error} ({where})", RULE)
+                yield Finding(statement.location, f"{error} ({statement.place(error.offset)})", RULE)
             template = _TEMPLATE.search(statement.text) if "{{" in statement.text else None
             if template:
                 message = f"SQL is sent as it is written, templates in it too; to bind a value write :{template[1]}"

@@ -1,0 +1,80 @@
+CREATE TABLE dbo.orders (id INT IDENTITY PRIMARY KEY, [end] DATE, [order by] INT, note NVARCHAR(100));
+--|
+INSERT INTO dbo.orders ([end], note) VALUES ('2026-01-01', N'a;b');
+--|
+SELECT o.[end], [it's; odd] FROM dbo.orders AS o WITH (NOLOCK);
+--|
+SELECT CASE WHEN id > 1 THEN 'a' ELSE 'b' END AS size FROM dbo.orders;
+--|
+IF OBJECT_ID('dbo.tmp') IS NOT NULL DROP TABLE dbo.tmp;
+--|
+IF EXISTS (SELECT 1 FROM dbo.orders) BEGIN DELETE FROM dbo.orders; DELETE FROM dbo.log; END;
+--|
+IF 1 = 1 BEGIN SELECT 1; END ELSE BEGIN SELECT 2; SELECT 3; END;
+--|
+IF 1 = 1
+BEGIN
+  UPDATE dbo.orders SET note = CASE WHEN id > 1 THEN 'x' END
+END
+ELSE
+  SELECT 2;
+--|
+WHILE (SELECT COUNT(*) FROM dbo.orders) > 5 BEGIN DELETE TOP (1) FROM dbo.orders; WAITFOR DELAY '00:00:01'; END;
+--|
+BEGIN TRY SELECT 1 / 0; END TRY BEGIN CATCH SELECT ERROR_MESSAGE(); THROW; END CATCH;
+--|
+BEGIN TRANSACTION;
+--|
+COMMIT TRANSACTION;
+--|
+BEGIN TRAN;
+--|
+ROLLBACK TRAN;
+--|
+BEGIN BEGIN TRANSACTION; DELETE FROM dbo.log; COMMIT; END;
+--|
+MERGE dbo.t AS t USING dbo.s AS s ON t.id = s.id WHEN MATCHED THEN UPDATE SET t.n = s.n WHEN NOT MATCHED THEN INSERT (id, n) VALUES (s.id, s.n);
+--|
+WITH fresh AS (SELECT 1 AS id) SELECT id FROM fresh;
+--|
+EXEC dbo.load_day @day = '2026-01-01', @note = N'a;b';
+--|
+SELECT * INTO #tmp FROM dbo.orders;
+--|
+DROP TABLE #tmp;
+--|
+CREATE PROCEDURE dbo.p1 AS BEGIN SELECT 1; SELECT 2; END;
+--|
+CREATE OR ALTER PROC dbo.p2 @id INT, @n INT = 5 AS BEGIN SET NOCOUNT ON UPDATE dbo.orders SET note = 'x' WHERE id = @id END;
+--|
+CREATE OR ALTER PROCEDURE dbo.p3 @id INT WITH EXECUTE AS OWNER AS
+BEGIN
+  IF @id > 1
+  BEGIN
+    SELECT CASE WHEN @id > 2 THEN 1 ELSE 2 END;
+  END
+  ELSE
+    SELECT 3;
+  WHILE @id < 10 SET @id = @id + 1;
+  BEGIN TRY
+    BEGIN TRANSACTION;
+    DELETE FROM dbo.log;
+    COMMIT TRANSACTION;
+  END TRY
+  BEGIN CATCH
+    IF @@TRANCOUNT > 0 ROLLBACK;
+    THROW;
+  END CATCH
+END;
+--|
+CREATE FUNCTION dbo.f1 (@x INT) RETURNS INT AS BEGIN DECLARE @y INT = 1; RETURN @x + @y; END;
+--|
+CREATE FUNCTION dbo.f2 (@x INT) RETURNS TABLE AS RETURN (SELECT @x AS x);
+--|
+CREATE TRIGGER dbo.t1 ON dbo.orders AFTER INSERT, UPDATE AS BEGIN SET NOCOUNT ON; INSERT INTO dbo.log SELECT id FROM inserted; END;
+--|
+UPDATE STATISTICS dbo.orders;
+--|
+TRUNCATE TABLE dbo.orders;
+--|
+SELECT 1
