@@ -30,6 +30,10 @@ _NO_NAME: Final = re.compile("[\0-\x1f\x7f]")
 """No name has these, and databases end with errors of their own on some of them."""
 
 
+class Refusal(HTTPException):
+    """An error in words of our own, which repeat nothing either."""
+
+
 class SafeAnswers:
     """An ASGI application around another one: every answer has the headers; errors are handled by ``page``.
 
@@ -63,7 +67,7 @@ class SafeAnswers:
 
     async def _refused(self, request: Request, error: HTTPException) -> Response:
         kept = {name: value for name, value in (error.headers or {}).items() if name.lower() in _KEPT}
-        return self._error(request, error.status_code, kept)
+        return self._error(request, error.status_code, kept, error.detail if isinstance(error, Refusal) else None)
 
     async def _misread(self, request: Request, _error: Exception) -> Response:
         return self._error(request, 422)
@@ -71,8 +75,10 @@ class SafeAnswers:
     async def _failed(self, request: Request, _error: Exception) -> Response:
         return self._error(request, 500)  # the server logs the error
 
-    def _error(self, request: Request, status: int, headers: Mapping[str, str] | None = None) -> Response:
-        detail = DETAILS.get(status, DETAILS[500] if status >= 500 else DETAILS[422])
+    def _error(
+        self, request: Request, status: int, headers: Mapping[str, str] | None = None, words: str | None = None
+    ) -> Response:
+        detail = words or DETAILS.get(status, DETAILS[500] if status >= 500 else DETAILS[422])
         answer = self._page(request, status, detail) or JSONResponse({"detail": detail}, status)
         answer.headers.update(headers or {})
         return answer

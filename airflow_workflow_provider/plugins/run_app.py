@@ -13,9 +13,9 @@ from fastapi.responses import HTMLResponse, JSONResponse, Response
 
 from airflow_workflow_provider.explain.as_json import as_json
 from airflow_workflow_provider.explain.explanation import RunExplanation
-from airflow_workflow_provider.explain.records import ExplanationError, find_run
+from airflow_workflow_provider.explain.records import ExplanationError, RunNotFoundError, find_run
 from airflow_workflow_provider.explain.run import explain_run
-from airflow_workflow_provider.plugins.answers import SafeAnswers
+from airflow_workflow_provider.plugins.answers import Refusal, SafeAnswers
 from airflow_workflow_provider.plugins.run_page import CONTENT_SECURITY_POLICY, error_page, run_page
 
 _HEADERS: Final = {
@@ -25,6 +25,10 @@ _HEADERS: Final = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "SAMEORIGIN",
 }
+_NO_PLAN: Final = (
+    "this run cannot be explained: it is not one of a workflow of this package, or Airflow has no version of the "
+    "workflow that was made by this release"
+)
 # Airflow does not protect what plugins serve. All that an explanation shows must be readable: 401 without a user, 403
 # for one who may not read it.
 _READ: Final = [
@@ -60,8 +64,10 @@ def explain_json(dag_id: _DagId, run_id: _RunId, session: SessionDep) -> Respons
 def _explanation(dag_id: str, run_id: str, session: SessionDep) -> RunExplanation:
     try:
         found = find_run(dag_id, run_id, session)
-    except ExplanationError:
+    except RunNotFoundError:
         raise HTTPException(404) from None
+    except ExplanationError:
+        raise Refusal(404, _NO_PLAN) from None
     return explain_run(found.plan, found.record)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import random
 import socket
 import threading
@@ -14,6 +15,7 @@ from urllib.parse import quote
 import httpx
 import pytest
 import uvicorn
+from sqlalchemy import text
 
 from airflow_workflow_provider.plugins.answers import DETAILS
 from airflow_workflow_provider.plugins.run_view import URL_PREFIX
@@ -71,7 +73,7 @@ def require_safe(answer: httpx.Response, *secret: str) -> None:
         assert answer.json() == {"detail": DETAILS[answer.status_code]}
     else:
         assert answer.headers["content-type"] == "text/html; charset=utf-8"
-        assert DETAILS[answer.status_code][1:] in answer.text
+        assert DETAILS[answer.status_code][1:] in html.unescape(answer.text)
     assert not [each for each in secret if each in answer.text]
 
 
@@ -141,6 +143,31 @@ def test_a_run_that_was_given_something_odd_is_shown(
         answer = server.ask(f"/{kind}/answered/odd_{name}")
         require_safe(answer)
         assert answer.status_code == 200
+
+
+def test_a_run_without_a_plan_is_told_why(server: Server, tmp_path: Path, session: Any) -> None:
+    dag = write_dag(plan_of(tmp_path, TEXT.replace("answered", "plain")), session, with_plan=False)
+    start_run(dag, "here", session)
+    assert "This run cannot be explained: it is not one of a workflow" in server.ask("/explain/plain/here").text
+    answer = server.ask("/explain.json/plain/here")
+    assert answer.status_code == 404
+    assert "not one of a workflow of this package" in answer.json()["detail"]
+    assert answer.headers["x-content-type-options"] == "nosniff"
+
+
+@pytest.mark.parametrize("kind", ["explain", "explain.json"])
+def test_what_goes_wrong_on_the_server_is_an_answer_like_any_other(
+    server: Server, kind: str, tmp_path: Path, session: Any
+) -> None:
+    """A number of 5,000 digits, which somebody has put into Airflow's database: Python refuses to read it."""
+    dag = write_dag(plan_of(tmp_path, TEXT), session)
+    start_run(dag, f"unreadable_{kind}", session)
+    conf = f'{{"x": {"9" * 5_000}}}'
+    session.execute(text("UPDATE dag_run SET conf = :c WHERE run_id = :r"), {"c": conf, "r": f"unreadable_{kind}"})
+    session.commit()
+    answer = server.ask(f"/{kind}/answered/unreadable_{kind}")
+    assert answer.status_code == 500
+    require_safe(answer, "unreadable", "digits", "Traceback")
 
 
 def test_random_addresses_get_no_answer_but_a_safe_one(server: Server) -> None:
