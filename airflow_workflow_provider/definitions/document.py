@@ -42,6 +42,9 @@ _NOT_YAML: Final = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00
 _INVISIBLE_BREAK: Final = re.compile("[\x85\u2028\u2029]")
 _LEADING_RUN: Final = re.compile(r"^[ ?:\-]{100}", re.MULTILINE)
 
+_TIGHT_COMMENT: Final = re.compile(r"[ \t]#[^\s#]")
+_LOSSY_NUMBER: Final = re.compile(r"(?<![\w.:\-])[-+]?(?:0[0-9]+|[0-9]*\.[0-9]*0|[0-9.]{16,})(?![\w.:\-])|[\s:]\+[0-9]")
+
 
 class DocumentError(Exception):
     """The text is no document at all; ``line`` and ``column`` count from 1."""
@@ -61,11 +64,42 @@ class Document:
     file: str
     text: str
     data: Any
+    folded: bool = True
+    """Whether a text other than ``|`` may go over several lines."""
+
+    @property
+    def source(self) -> str:
+        """What positions count in."""
+        return self.text.removeprefix("\ufeff")
+
+    @cached_property
+    def has_tight_comment(self) -> bool:
+        """Whether a line may end with a comment such as ``#>>``."""
+        return _TIGHT_COMMENT.search(self.text) is not None
+
+    @cached_property
+    def has_pairs(self) -> bool:
+        """Whether two single quotes stand together."""
+        return "''" in self.text
+
+    @cached_property
+    def has_lossy_number(self) -> bool:
+        """Whether something looks like a number whose digits are not kept."""
+        return _LOSSY_NUMBER.search(self.text) is not None
+
+    def scalar(self, location: Location) -> yaml.ScalarNode | None:
+        """The node of a text or number, also where its short form leaves out the last parts of the location."""
+        node = self._root
+        for part in location:
+            found = None if node is None else self._child(node, part)
+            if found is None:
+                break
+            node = found[1]
+        return node if isinstance(node, yaml.ScalarNode) else None
 
     @cached_property
     def _root(self) -> yaml.Node | None:
-        text = self.text.removeprefix("\ufeff")
-        return compose_json(text) if self.file.endswith(".json") else _compose_yaml(text)
+        return compose_json(self.source) if self.file.endswith(".json") else _compose_yaml(self.source)
 
     @cached_property
     def _children(self) -> dict[int, dict[str | int, tuple[yaml.Node | None, yaml.Node]]]:
@@ -178,15 +212,15 @@ def parse(text: str, file: str) -> Document:
     """Text of ``*.yaml`` or ``*.json`` (told by the file's name) as a document; ``DocumentError`` if it is none."""
     if text.count(",") + max(text.count("\n"), text.count("\r")) > MAX_VALUES:
         raise DocumentError(f"the file has more than {MAX_VALUES} values; keep data out of a definition")
-    data = _parse_json(text) if file.endswith(".json") else _parse_yaml(text)
+    data, folded = (_parse_json(text), False) if file.endswith(".json") else _parse_yaml(text)
     if data is None:
         raise DocumentError("the file is empty; begin with 'workflow: NAME' or 'package: NAME'")
     if not isinstance(data, dict):
         raise DocumentError(f"expected a mapping with 'workflow: NAME' at the top, got {describe(data)}")
-    return Document(file, text, data)
+    return Document(file, text, data, folded)
 
 
-def _parse_yaml(text: str) -> Any:
+def _parse_yaml(text: str) -> tuple[Any, bool]:
     text = text.removeprefix("\ufeff")
     _refuse_invisible_breaks(text)
     _refuse_deep_nesting(text)
@@ -199,7 +233,7 @@ def _parse_yaml(text: str) -> Any:
         _refuse_properties(text, node)
     except yaml.YAMLError as error:
         raise _document_error(error, text) from None
-    return None if node is None else _construct(node, (), 0)
+    return (None if node is None else _construct(node, (), 0)), True
 
 
 def _refuse_invisible_breaks(text: str) -> None:

@@ -253,7 +253,7 @@ def package_of(document: Document) -> PackageFile:
     from airflow_workflow_provider.definitions.rules import check_package
 
     name = document.data.get("package")
-    package, findings = check_package(document.data)
+    package, findings = check_package(document)
     return PackageFile(
         name if isinstance(name, str) else definition_stem(document.file),
         document.file,

@@ -75,50 +75,54 @@ _SCALARS: Final[dict[str, Callable[[str], Any]]] = {
 }
 
 
-def yaml_data(text: str) -> Any:
-    """Data of a YAML text; ``RefusedError`` if it is out of the ordinary in any way, wrong or not.
+def yaml_data(text: str) -> tuple[Any, bool]:
+    """Data of a YAML text, and whether a text in it other than ``|`` goes over several lines.
 
-    It is made from the parser's events: nodes, of which positions are told, cost as much again.
+    ``RefusedError`` if it is out of the ordinary in any way, wrong or not. It is made from the parser's events: nodes,
+    of which positions are told, cost as much again.
     """
     if _STRANGE_ESCAPE.search(text):
         raise RefusedError
     loader = Loader(text)
     try:
-        return _document(loader.get_event)
+        folded: list[str] = []
+        return _document(loader.get_event, folded), bool(folded)
     except yaml.YAMLError:
         raise RefusedError from None
     finally:
         loader.dispose()
 
 
-def _document(next_event: _NextEvent) -> Any:
+def _document(next_event: _NextEvent, folded: list[str]) -> Any:
     next_event()  # the stream starts
     if type(next_event()) is StreamEndEvent:
         return None
-    data = _value(next_event(), next_event, 0)
+    data = _value(next_event(), next_event, 0, folded)
     next_event()  # the document ends
     if type(next_event()) is not StreamEndEvent:
         raise RefusedError
     return data
 
 
-def _value(event: Any, next_event: _NextEvent, depth: int) -> Any:
+def _value(event: Any, next_event: _NextEvent, depth: int, folded: list[str]) -> Any:
     if event.anchor is not None or event.tag is not None:
         raise RefusedError
     kind = type(event)
     if kind is ScalarEvent:
+        if event.style != "|" and event.end_mark.line != event.start_mark.line:
+            folded.append(event.value)
         return _plain(event.value) if event.implicit[0] else event.value
     if depth > MAX_DEPTH:
         raise RefusedError
     if kind is MappingStartEvent:
-        return _mapping(next_event, depth + 1)
+        return _mapping(next_event, depth + 1, folded)
     items = []
     while type(event := next_event()) is not SequenceEndEvent:
-        items.append(_value(event, next_event, depth + 1))
+        items.append(_value(event, next_event, depth + 1, folded))
     return items
 
 
-def _mapping(next_event: _NextEvent, depth: int) -> dict[str, Any]:
+def _mapping(next_event: _NextEvent, depth: int, folded: list[str]) -> dict[str, Any]:
     """A key is text, whatever a value that is written so would be."""
     data: dict[str, Any] = {}
     event: Any
@@ -130,7 +134,7 @@ def _mapping(next_event: _NextEvent, depth: int) -> dict[str, Any]:
             raise RefusedError
         if event.implicit[0] and key[:1] in _NUMERIC:
             _plain(key)  # may be too large
-        data[key] = _value(next_event(), next_event, depth)
+        data[key] = _value(next_event(), next_event, depth, folded)
     return data
 
 

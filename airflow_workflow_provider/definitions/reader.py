@@ -34,6 +34,7 @@ from airflow_workflow_provider.definitions.rules import (
     check_stored,
     check_stored_limits,
     check_workflow,
+    check_written,
 )
 from airflow_workflow_provider.definitions.sql_statements import statement_places
 from airflow_workflow_provider.definitions.sql_text import SqlTextError
@@ -91,7 +92,7 @@ def read_document(document: Document, sources: Sources, trust: Trust | None = No
         return Reading(path, name, document, None, _diagnostics(document, [*shape, *limits]))
     links = _Links(path, sources)
     definition = links.definition(checked, stored=trust is not None)
-    findings = [*links.findings, *check_definition(definition)]
+    findings = [*links.findings, *check_definition(definition), *check_written(definition, document)]
     if trust is not None:
         findings += check_stored(definition, trust)
     if workflow is None:

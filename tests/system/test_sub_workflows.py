@@ -126,7 +126,7 @@ def test_variables_of_every_type_arrive_exactly(airflow: LocalAirflow, defined: 
     tell = f"{{operator: {python}, arguments: {{python_callable: sub_tell.tell, op_kwargs: {{{values}}}}}}}"
     child = defined("typed_child", TYPES + tasks(tell=tell), {"sub_tell.py": TELL})
     ask = """
-    sql: >-
+    sql: |
       SELECT 9007199254740993 AS whole, '0.10' AS price, '2026-02-28' AS day, '2026-02-28T08:30:00.123456+01:00' AS at,
       1 AS flag, 'a "b" {{ c }}' AS text, '{"a": [1, 0.1, null]}' AS items
     set: {whole: whole, price: price, day: day, at: at, flag: flag, text: text, items: items}"""

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from airflow_workflow_provider.definitions.definition import Definition
 from airflow_workflow_provider.definitions.diagnostics import Finding, Severity
+from airflow_workflow_provider.definitions.document import Document
 from airflow_workflow_provider.definitions.models import Package, Workflow
 from airflow_workflow_provider.definitions.package_runs import package_run
 from airflow_workflow_provider.definitions.rules import (
@@ -35,6 +36,7 @@ from airflow_workflow_provider.definitions.rules import (
     unknown_variable,
     variable_name,
     variable_value,
+    written_text,
 )
 from airflow_workflow_provider.definitions.rules.shape import validate
 from airflow_workflow_provider.definitions.stored.trust import Trust
@@ -75,6 +77,11 @@ def check_definition(definition: Definition) -> list[Finding]:
     return [finding for rule in RULES for finding in limited(rule(definition))]
 
 
+def check_written(definition: Definition, document: Document) -> list[Finding]:
+    """What YAML makes of a definition that its author does not see."""
+    return list(limited(written_text.check(definition, document)))
+
+
 def check_stored_limits(workflow: Workflow) -> list[Finding]:
     """Why a workflow from the store is too much for Airflow; empty if it is not. Comes before all that takes time."""
     return list(limited(stored_limits.check(workflow)))
@@ -102,9 +109,9 @@ def limited(findings: Iterable[Finding]) -> Iterator[Finding]:
         )
 
 
-def check_package(data: Mapping[str, Any]) -> tuple[Package | None, list[Finding]]:
+def check_package(document: Document) -> tuple[Package | None, list[Finding]]:
     """The model of a package document and what the rules for packages say; no model when there is an error."""
-    package, findings = validate(Package, data)
+    package, findings = validate(Package, document.data)
     if package is not None:
         run = package_run(package)
         findings += [
@@ -116,6 +123,7 @@ def check_package(data: Mapping[str, Any]) -> tuple[Package | None, list[Finding
             *template_text.check_arguments(run.written, run.location),
             *package_scope.check_package_references(package),
             *pasted_variable.check_arguments(run.written, run.location),
+            *written_text.check_package(package, document),
         ]
     broken = any(finding.severity is Severity.ERROR for finding in findings)
     return (None if broken else package), findings
