@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -96,6 +96,17 @@ class Document:
                 break
             node = found[1]
         return node if isinstance(node, yaml.ScalarNode) else None
+
+    def numbers(self) -> Iterator[tuple[Location, yaml.ScalarNode]]:
+        """Every number that is written without quotes, with its location."""
+        waiting: list[tuple[Location, yaml.Node]] = [] if self._root is None else [((), self._root)]
+        while waiting:
+            location, node = waiting.pop()
+            if isinstance(node, yaml.ScalarNode):
+                if node.tag.endswith((":int", ":float")) and not node.style:
+                    yield location, node
+            else:
+                waiting += [((*location, part), value) for part, (_, value) in _children(node).items()]
 
     @cached_property
     def _root(self) -> yaml.Node | None:

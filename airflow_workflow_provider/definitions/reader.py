@@ -170,7 +170,7 @@ class _Links:
         except DocumentError as error:
             self.findings.append(Finding(location, f"'{relative}': {error.message}", "sql_file"))
             return
-        statements = self._split(text, location, relative)
+        statements = self._split(text.removeprefix("\ufeff"), location, relative)
         if statements == []:
             self.findings.append(Finding(location, f"'{relative}' holds no SQL statement", "sql_file"))
         yield from statements or ()

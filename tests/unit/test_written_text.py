@@ -101,3 +101,33 @@ def test_shell_commands(tmp_path: Path, written: str, text: str | None) -> None:
 def test_a_condition_that_is_cut(tmp_path: Path) -> None:
     content = f"{HEAD}variables: {{x: a}}\ntasks:\n  a:\n    sql: SELECT 1\n    if: vars.x == 'a #1'\n"
     assert any("is a comment, which is cut off" in each for each in messages(read(tmp_path, content)))
+
+
+@pytest.mark.parametrize(
+    ("variable", "kept"),
+    [
+        ("01234", "1234"),
+        ("1.10", "1.1"),
+        ("[1, 007]", "7"),
+        ("{default: 0049}", "49"),
+        ("+4930", "4930"),
+        ("12345678901234567.25", "1.2345678901234568e+16"),
+        ('"01234"', None),
+        ("{default: 01234, type: integer}", None),
+        ("10", None),
+        ("1.5", None),
+        ("-0.5", None),
+        ("1e3", None),
+        ("2026-01-02", None),
+    ],
+)
+def test_digits_that_are_lost(tmp_path: Path, variable: str, kept: str | None) -> None:
+    found = messages(read(tmp_path, f"{HEAD}variables:\n  v: {variable}\ntasks:\n  a: {{sql: SELECT 1}}\n"))
+    assert found == [] if kept is None else f"is the number {kept}; if every digit counts" in found[0]
+
+
+@pytest.mark.parametrize("where", ["variables: {v: 007}", "operator: a.B\n    arguments: {env: {v: 007}}"])
+def test_digits_that_a_task_loses(tmp_path: Path, where: str) -> None:
+    task = where if "operator" in where else f"sql: SELECT :v\n    {where}"
+    (message,) = messages(read(tmp_path, f"{HEAD}tasks:\n  a:\n    {task}\n"))
+    assert message == "007 without quotes is the number 7; if every digit counts, put it in quotes"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator
 from datetime import datetime, timezone
 from functools import lru_cache
@@ -24,6 +25,8 @@ RULE: Final = "schedule"
 
 _SOME_DAY: Final = datetime(2026, 1, 1, tzinfo=timezone.utc)
 _ALONE: Final = ("@once", "@continuous")
+
+_STEP: Final = re.compile(r"\*/([0-9]{1,4})")
 
 PRESETS: Final = (
     *_ALONE,
@@ -79,6 +82,8 @@ def _check_cron(text: str, where: Location, presets: Collection[str]) -> Iterato
         problem = _cron_problem(text)
         if problem:
             yield Finding(where, f"'{text}' {problem}", RULE)
+        else:
+            yield from (Finding(where, f"'{text}' {trap}", RULE, Severity.WARNING) for trap in _cron_traps(text))
 
 
 @lru_cache(maxsize=1024)
@@ -94,6 +99,17 @@ def _cron_problem(text: str) -> str | None:
     except CroniterBadDateError:
         return "is a cron expression that no date matches"
     return None
+
+
+def _cron_traps(text: str) -> Iterator[str]:
+    """What a cron does that few expect."""
+    minute, hour, day, _, weekday = text.split()[:5]
+    if "*" not in (day[0], weekday[0]) and "?" not in (day, weekday):
+        yield f"starts on days {day} of the month and also on every weekday {weekday}, not where both meet"
+    for field, size, unit, whole in ((minute, 60, "minutes", "hour"), (hour, 24, "hours", "day")):
+        step = _STEP.fullmatch(field)
+        if step and int(step[1]) > 1 and size % int(step[1]):
+            yield f"does not start every {step[1]} {unit}: it counts anew in every {whole}, and the last gap is shorter"
 
 
 @lru_cache(maxsize=1024)

@@ -1,15 +1,15 @@
-"""written_text: code that YAML hands over differently from what is seen: folded lines, comments that cut, quotes."""
+"""written_text: what YAML hands over other than it is seen: folded lines, comments that cut, quotes, lost digits."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final, Literal, TypeAlias
 
 from airflow_workflow_provider.definitions.definition import Definition
 from airflow_workflow_provider.definitions.diagnostics import Finding, Location, Severity
 from airflow_workflow_provider.definitions.document import Document
-from airflow_workflow_provider.definitions.models import Package, SqlTask
+from airflow_workflow_provider.definitions.models import Package, PackageTask, SqlTask, Variable
 from airflow_workflow_provider.definitions.references import texts
 from airflow_workflow_provider.definitions.sql_scan import Kind, Reading, SqlTextError, possible_readings, scan
 from airflow_workflow_provider.definitions.written import Written, as_written
@@ -27,6 +27,7 @@ _ARGUMENTS: Final[dict[str, CodeKind]] = {
 _LITERAL: Final = "begin it with '|', which keeps the lines"
 _SHELL_QUOTED: Final = re.compile(r"'[^']*'|\"(?:\\.|[^\"\\])*\"|\\.", re.DOTALL)
 _SHELL_LINES: Final = re.compile(r"(?:^|[\s;])(#[^\n]*)\n\s*\S|(<<-?\s*\w+)[^\n]*\n")
+_MANY_DIGITS: Final = 1000
 _EMPTY_PAIR: Final = re.compile(r"(?<![\w'])''(?![\w'])")
 
 
@@ -34,12 +35,14 @@ def check(definition: Definition, document: Document) -> Iterator[Finding]:
     """Check the code of a workflow."""
     if not document.file.endswith(".json"):
         yield from _check(_workflow_code(definition), document)
+        yield from _check_numbers(document, lambda location: _is_typed(definition, location))
 
 
 def check_package(package: Package, document: Document) -> Iterator[Finding]:
     """Check the code of a package."""
     if not document.file.endswith(".json"):
         yield from _check(_argument_code(package.run.arguments, ("run", "arguments")), document)
+        yield from _check_numbers(document, lambda location: _has_type(package.variables, location, 1))
 
 
 def _workflow_code(definition: Definition) -> Iterator[tuple[Location, str, CodeKind]]:
@@ -161,3 +164,38 @@ def _signature(sql: str, reading: Reading) -> list[str] | None:
 
 def _squeezed(parts: list[str]) -> list[str]:
     return ["".join(part.split()) for part in parts]
+
+
+def _check_numbers(document: Document, is_typed: Callable[[Location], bool]) -> Iterator[Finding]:
+    """Numbers of no declared type of which a number keeps fewer digits than are written."""
+    for location, node in document.numbers() if document.has_lossy_number else ():
+        kept = _kept(node)
+        if kept != node.value and _is_value(location) and not is_typed(location):
+            message = f"{node.value} without quotes is the number {kept}; if every digit counts, put it in quotes"
+            yield Finding(location, message, RULE, Severity.WARNING)
+
+
+def _kept(node: Any) -> str:
+    text: str = node.value
+    if node.tag.endswith(":int"):
+        return str(int(text)) if len(text) < _MANY_DIGITS else text
+    return text if "e" in text.lower() or text[-1] == "." or text.lstrip("+-")[0] == "." else repr(float(text))
+
+
+def _is_value(location: Location) -> bool:
+    return any(part in ("variables", "arguments") for part in location[:3])
+
+
+def _is_typed(definition: Definition, location: Location) -> bool:
+    variables = definition.workflow.variables
+    if location[0] != "tasks":
+        return _has_type(variables, location, location.index("variables") + 1 if "variables" in location else 1)
+    task = (definition.workflow.tasks or {}).get(str(location[1]))
+    if isinstance(task, PackageTask) and task.package in definition.packages:
+        variables = definition.packages[task.package].variables
+    return location[2] == "variables" and _has_type(variables, location, 3)
+
+
+def _has_type(variables: Mapping[str, Variable], location: Location, at: int) -> bool:
+    name = str(location[at]) if len(location) > at else ""
+    return name in variables and variables[name].type is not None
