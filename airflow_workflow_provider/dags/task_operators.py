@@ -31,11 +31,16 @@ if TYPE_CHECKING:
 def task_operator(plan: Plan, task: PlannedTask, declared: Mapping[str, PlannedVariable]) -> BaseOperator:
     """The operator of a task, with what it knows of variables; ``declared`` are those of the workflow."""
     variables = TaskVariables(
-        plan.workflow, plan.version, task.id, tuple(task.edges), task.scope, declared, plan.schedules
+        plan.workflow, plan.version, task.id, tuple(task.edges), task.scope, declared, plan.schedules, plan.stored
     )
     operator = _MAKERS[type(task.work)](plan, task)
     # Not as attributes one by one: Airflow looks for a converter, a default and templates whenever one is set.
-    vars(operator).update(workflow_variables=variables, workflow_condition=task.condition, workflow_sets=task.work.set)
+    vars(operator).update(
+        workflow_variables=variables,
+        workflow_condition=task.condition,
+        workflow_sets=task.work.set,
+        workflow_text_is_stored=plan.stored and not (isinstance(task.work, OperatorWork) and task.work.package),
+    )
     return operator
 
 

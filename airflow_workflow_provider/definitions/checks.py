@@ -10,8 +10,8 @@ from airflow_workflow_provider.definitions.references import (
     ExpressionNames,
     TemplateSyntaxError,
     expression_names,
-    sandboxed_expression,
 )
+from airflow_workflow_provider.definitions.sandbox import sandboxed_expression
 
 _RUN: Final = frozenset({"vars", "tasks"})
 
@@ -23,7 +23,6 @@ def check_references(expression: str) -> tuple[tuple[str, ...], tuple[str, ...]]
     ``TemplateSyntaxError`` when it is no expression, or reads ``vars`` or ``tasks`` as a whole.
     """
     found = expression_names(expression, "check")
-    found.refuse_hidden("check")
     for whole in _RUN & found.wholes:
         example = "vars.rows" if whole == "vars" else "tasks.load"
         raise TemplateSyntaxError(f"'{whole}' is read as a whole; write for example {example}")
@@ -38,7 +37,7 @@ def compile_check(expression: str) -> Callable[[Mapping[str, Any], Mapping[str, 
     The function reads only what the check reads and raises what reading and comparing raise.
     """
     variables, _ = check_references(expression)
-    evaluate = sandboxed_expression(expression)
+    evaluate = sandboxed_expression(expression, "a check")
 
     def check(values: Mapping[str, Any], outcomes: Mapping[str, str]) -> bool:
         bare = {name: values[name] for name in variables}

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, lru_cache
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from airflow_workflow_provider.definitions.diagnostics import Location
+from airflow_workflow_provider.definitions.sandbox import NotAllowedError, sandbox
 
 if TYPE_CHECKING:
     import jinja2
@@ -29,6 +30,8 @@ BUILT_INS: Final = frozenset(
     }
 )
 """Names that every SQL text, template and condition can read; no variable may bear one."""
+AS_IN_AIRFLOW: Final = frozenset({"ds", "run_id", "logical_date", "data_interval_start", "data_interval_end"})
+"""Those of them that Airflow knows by the same name, so that ``{{ ds }}`` is right, too."""
 
 _SIMPLE: Final = re.compile(r"\{\{-?\s*vars\.([A-Za-z_]\w*)\s*-?\}\}")
 _MARKS: Final = re.compile(r"\{\{|\{%|\{#")
@@ -62,7 +65,6 @@ def condition_references(expression: str) -> tuple[str, ...]:
     other = next((name for name in found.names if name != "vars"), None)
     if other:
         raise TemplateSyntaxError(f"unknown name '{other}' in the condition; write variables as vars.{other}")
-    found.refuse_hidden("condition")
     if "vars" in found.wholes:
         raise TemplateSyntaxError("'vars' is read as a whole; write vars.name for one variable")
     return found.attributes.get("vars", ())
@@ -70,20 +72,11 @@ def condition_references(expression: str) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True)
 class ExpressionNames:
-    """What an expression reads: names, each once and in order; of each name the attributes; names read as a whole.
-
-    ``hidden`` is an attribute of Python's that it may not read.
-    """
+    """What an expression reads: names, each once and in order; of each name the attributes; names read as a whole."""
 
     names: tuple[str, ...]
     attributes: Mapping[str, tuple[str, ...]]
     wholes: frozenset[str]
-    hidden: str | None = None
-
-    def refuse_hidden(self, kind: str) -> None:
-        """Raise ``TemplateSyntaxError`` if there is such an attribute."""
-        if self.hidden:
-            raise TemplateSyntaxError(f"a {kind} cannot read '{self.hidden}'; it reads variables, as vars.name")
 
 
 def expression_names(expression: str, kind: str) -> ExpressionNames:
@@ -92,27 +85,26 @@ def expression_names(expression: str, kind: str) -> ExpressionNames:
 
     if "{{" in expression or "{%" in expression:
         raise TemplateSyntaxError(f"a {kind} is an expression, not a template; write it without {{{{ }}}}")
+    environment = sandbox(f"a {kind}")
     try:
-        _environment().compile_expression(expression)
-        tree = _environment().parse("{{ (" + expression + ") }}")
+        environment.compile_expression(expression)
+        tree = environment.parse("{{ (" + expression + ") }}")
+    except NotAllowedError as error:
+        raise TemplateSyntaxError(str(error)) from None
     except _unreadable() as error:
         raise TemplateSyntaxError(_sentence(error, kind)) from None
     names = [node.name for node in tree.find_all(nodes.Name)]
     read: dict[str, list[str]] = {}
-    hidden: str | None = None
     for node in tree.find_all((nodes.Getattr, nodes.Getitem)):
         assert isinstance(node, nodes.Getattr | nodes.Getitem)
         attribute = _attribute(node)
-        if attribute is not None and attribute.startswith("__"):
-            hidden = hidden or attribute
-        elif attribute is not None and isinstance(node.node, nodes.Name):
+        if attribute is not None and isinstance(node.node, nodes.Name):
             read.setdefault(node.node.name, []).append(attribute)
     wholes = frozenset(name for name in names if len(read.get(name, ())) < names.count(name))
     return ExpressionNames(
         tuple(dict.fromkeys(names)),
         {name: tuple(dict.fromkeys(found)) for name, found in read.items()},
         wholes,
-        hidden,
     )
 
 
@@ -123,22 +115,6 @@ def _attribute(node: nodes.Getattr | nodes.Getitem) -> str | None:
     if isinstance(node, nodes.Getattr):
         return node.attr
     return node.arg.value if isinstance(node.arg, nodes.Const) and isinstance(node.arg.value, str) else None
-
-
-@lru_cache(maxsize=4096)
-def compile_condition(expression: str) -> Callable[[Mapping[str, Any]], bool]:
-    """A function from ``{"vars": scope}`` to the condition's truth; what is undefined in it raises."""
-    return sandboxed_expression(expression)
-
-
-def sandboxed_expression(expression: str) -> Callable[[Mapping[str, Any]], bool]:
-    """A function from names to the expression's truth; what is undefined in it raises."""
-    compiled = _environment().compile_expression(expression, undefined_to_none=False)
-
-    def evaluate(names: Mapping[str, Any]) -> bool:
-        return bool(compiled(**names))
-
-    return evaluate
 
 
 def texts(value: object, location: Location) -> Iterator[tuple[Location, str]]:
@@ -200,18 +176,13 @@ def _unreadable() -> tuple[type[Exception], ...]:
 
 @cache
 def _environment() -> jinja2.Environment:
-    """Sandboxed: a condition may compare values, it may not reach into Python.
+    """It reads templates as Airflow does, and fills none.
 
     Not optimized, because the optimizer computes ``'a' * 10**9`` while a definition is read.
     """
-    from jinja2 import StrictUndefined
     from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-    environment = ImmutableSandboxedEnvironment(
-        undefined=StrictUndefined, extensions=["jinja2.ext.do"], optimized=False
-    )
-    environment.globals.clear()
-    return environment
+    return ImmutableSandboxedEnvironment(extensions=["jinja2.ext.do"], optimized=False)
 
 
 def _sentence(error: Exception, kind: str) -> str:

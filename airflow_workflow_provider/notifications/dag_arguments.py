@@ -62,6 +62,7 @@ def _deadline(plan: Plan, expect: Expectations) -> DeadlineAlert:
                 "tasks": [task.id for task in plan.tasks] if late else [],
                 "limits": {name: limit for name, limit in limits.items() if limit is not None},
                 "notifications": late,
+                "stored": plan.stored,
             },
         ),
     )

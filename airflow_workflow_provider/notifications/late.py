@@ -28,12 +28,14 @@ async def tell_of_late_run(
     limits: Mapping[str, float],
     notifications: Sequence[Mapping[str, Any]],
     context: Mapping[str, Any],
+    stored: bool,
 ) -> str:
     """Tell the notifiers once the run has really taken longer than expected; in words what was done.
 
     A deadline counts from when the run was queued, an expected duration from its start: the difference is waited for.
     ``tasks``: those of the definition; ``limits``: ``max`` and ``of_usual`` as far as they are given;
-    ``notifications``: ``notifier`` and ``arguments`` of each; ``context``: the run and its deadline, from Airflow.
+    ``notifications``: ``notifier`` and ``arguments`` of each; ``context``: the run and its deadline, from Airflow;
+    ``stored``: whether the definition is one of the store.
     """
     if not notifications:
         return "nobody is to be told"
@@ -51,8 +53,11 @@ async def tell_of_late_run(
         tasks=tasks,
         failed=await _failed(workflow, run_id, tasks),
     )
-    names = {"dag_run": run, "deadline": context["deadline"], **about}
-    reached = [await anotify(each["notifier"], each.get("arguments", {}), names) for each in notifications]
+    airflow = {"dag_run": run, "deadline": context["deadline"]}
+    reached = [
+        await anotify(each["notifier"], each.get("arguments", {}), about, airflow, stored=stored)
+        for each in notifications
+    ]
     return f"told {sum(reached)} of {len(reached)} notifiers"
 
 

@@ -12,6 +12,9 @@ from typing import Any, Final, cast
 from airflow.sdk import BaseNotifier
 from asgiref.sync import sync_to_async
 
+from airflow_workflow_provider.definitions.sandbox import sandbox
+from airflow_workflow_provider.notifications.told import Told
+
 log = logging.getLogger(__name__)
 
 # A notifier that calls `sys.exit` would take along the process that calls it, and those that are told after it.
@@ -65,29 +68,49 @@ def notifier_problem(cls: object, arguments: Mapping[str, Any], event: str) -> s
     return None
 
 
-def notify(notifier: str, arguments: Mapping[str, Any], told: Mapping[str, Any]) -> bool:
-    """Tell a notifier, given by its dotted path; its failure is logged and goes no further."""
+def notify(
+    notifier: str, arguments: Mapping[str, Any], told: Told, context: Mapping[str, Any], *, stored: bool
+) -> bool:
+    """Tell a notifier, given by its dotted path; its failure is logged and goes no further.
+
+    ``context``: what Airflow gives, beside what it is ``told``; templates of ``stored`` definitions do not see it.
+    """
     try:
-        make_notifier(_imported(notifier), arguments)(dict(told))
+        _made(notifier, arguments, told, stored=stored)({**context, **told})
     except _FAILURES:
         log.exception("%s could not tell of %s %s", notifier, told["workflow"], told["run_id"])
         return False
     return True
 
 
-async def anotify(notifier: str, arguments: Mapping[str, Any], told: Mapping[str, Any]) -> bool:
+async def anotify(
+    notifier: str, arguments: Mapping[str, Any], told: Told, context: Mapping[str, Any], *, stored: bool
+) -> bool:
     """The same where an event loop runs; a notifier that only knows ``notify`` gets a thread."""
     try:
-        made = make_notifier(_imported(notifier), arguments)
+        made = _made(notifier, arguments, told, stored=stored)
         if _overrides(type(made), "async_notify"):
-            made.context = cast("Any", dict(told))
+            made.context = cast("Any", {**context, **told})
             await made
         else:
-            await sync_to_async(made, thread_sensitive=False)(dict(told))
+            await sync_to_async(made, thread_sensitive=False)({**context, **told})
     except _FAILURES:
         log.exception("%s could not tell of %s %s", notifier, told["workflow"], told["run_id"])
         return False
     return True
+
+
+def _made(notifier: str, arguments: Mapping[str, Any], told: Told, *, stored: bool) -> BaseNotifier:
+    made = make_notifier(_imported(notifier), arguments)
+    if stored:
+        fill = made.render_template_fields
+
+        def fill_from_told(context: Any, jinja_env: Any = None) -> None:
+            """All its templates, whatever it has made of its arguments, with what it is told and nothing else."""
+            fill(cast("Any", dict(told)), sandbox())
+
+        vars(made)["render_template_fields"] = fill_from_told
+    return made
 
 
 def _overrides(cls: type[BaseNotifier], method: str) -> bool:

@@ -44,10 +44,10 @@ class RunEnd:
             failed=ended.failed,
             broken=ended.broken,
         )
-        names = {**context, **about}
-        if not hasattr(names.get("dag"), "get_template_env"):
-            names.pop("dag", None)  # dag.test() gives the scheduler's DAG, which fills no templates
-        notify(notification.notifier, notification.arguments, names)
+        airflow = dict(context)
+        if not hasattr(airflow.get("dag"), "get_template_env"):
+            airflow.pop("dag", None)  # dag.test() gives the scheduler's DAG, which fills no templates
+        notify(notification.notifier, notification.arguments, about, airflow, stored=self.plan.stored)
 
     @property
     def _state(self) -> str:

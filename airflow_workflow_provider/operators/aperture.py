@@ -13,7 +13,7 @@ from airflow.sdk.exceptions import AirflowFailException
 from jinja2 import TemplateError
 
 from airflow_workflow_provider.definitions.durations import format_duration
-from airflow_workflow_provider.definitions.references import compile_condition
+from airflow_workflow_provider.definitions.sandbox import NotAllowedError, sandboxed_expression
 from airflow_workflow_provider.exceptions import RemoteJobError
 from airflow_workflow_provider.hooks.aperture import ApertureHook
 from airflow_workflow_provider.operators.links import ApertureJobLink
@@ -128,8 +128,8 @@ class ApertureRunWorkflowOperator(RemoteJobOperator):
             )
         for condition in self._conditions:
             try:
-                compile_condition(condition)
-            except TemplateError as error:
+                sandboxed_expression(condition)
+            except (TemplateError, NotAllowedError) as error:
                 raise AirflowFailException(f"'{condition}' is not an expression: {error}") from None
 
     @property
@@ -238,7 +238,7 @@ class ApertureRunWorkflowOperator(RemoteJobOperator):
             yield f"it took {took}, more than max_duration"
         for condition in self._conditions:
             try:
-                holds = compile_condition(condition)({"result": result, "duration": duration})
+                holds = sandboxed_expression(condition)({"result": result, "duration": duration})
             except Exception as error:  # noqa: BLE001 - whatever an expression may raise
                 yield f"'{condition}' cannot be evaluated: {error}"
             else:

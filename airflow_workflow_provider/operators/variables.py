@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_workflow_provider.compiler.plan import PlannedSchedule, PlannedVariable, Scope
 from airflow_workflow_provider.definitions.diagnostics import suggestion, unknown_name
-from airflow_workflow_provider.definitions.references import BUILT_INS, exact_reference
+from airflow_workflow_provider.definitions.references import AS_IN_AIRFLOW, BUILT_INS, exact_reference
+from airflow_workflow_provider.definitions.sandbox import Names, sandbox
 from airflow_workflow_provider.definitions.values import to_json
 from airflow_workflow_provider.exceptions import VariableError
 from airflow_workflow_provider.operators.secrets import holds_secret, read_secret
@@ -32,6 +33,8 @@ class TaskVariables:
     scope: Scope = field(default_factory=Scope)
     declared: Mapping[str, PlannedVariable] = field(default_factory=dict)
     schedules: tuple[PlannedSchedule, ...] = ()
+    stored: bool = False
+    """Whether who wrote the task's texts is not trusted with what Airflow has in its templates."""
 
 
 class RunVariables:
@@ -125,14 +128,19 @@ class RunVariables:
                 return self.workflow(name)
             if "{" not in value:
                 return value
+            if self._task.stored:
+                return sandbox().from_string(value).render(self.names(self.workflow))
             environment = self._context["task"].get_template_env()
-            names = {**self._context, "vars": VariablesView(self.workflow)}
-            return environment.from_string(value).render(names)
+            return environment.from_string(value).render({**self._context, "vars": VariablesView(self.workflow)})
         if isinstance(value, list):
             return [self.render(item) for item in value]
         if isinstance(value, Mapping):
             return {key: self.render(item) for key, item in value.items()}
         return value
+
+    def names(self, read: Callable[[str], Any]) -> dict[str, Any]:
+        """All that there is for templates of a definition from the store."""
+        return {**{name: self._built_in(name) for name in AS_IN_AIRFLOW}, "vars": VariablesView(read)}
 
     @cached_property
     def _states(self) -> Mapping[str, str]:
@@ -161,23 +169,17 @@ class RunVariables:
         return value
 
 
-class VariablesView:
+class VariablesView(Names):
     """``vars`` in templates and conditions: ``vars.name`` and ``vars["name"]``.
 
     It has no names of its own, such as a mapping's ``items``, that could hide a variable's. Names that begin with
     ``_`` are no attributes, which a sandbox refuses, but items: templates look for both.
     """
 
-    def __init__(self, read: Any) -> None:
-        self.__read = read
-
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
             raise AttributeError(name)
-        return self.__read(name)
-
-    def __getitem__(self, name: str) -> Any:
-        return self.__read(name)
+        return self[name]
 
     def __iter__(self) -> Iterator[str]:
         raise TypeError("vars cannot be listed; read a variable as vars.name")

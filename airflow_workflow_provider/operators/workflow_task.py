@@ -13,7 +13,8 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from airflow_workflow_provider.compiler.plan import REASON, PlannedVariable
 from airflow_workflow_provider.definitions.diagnostics import quoted_list
-from airflow_workflow_provider.definitions.references import compile_condition, exact_reference
+from airflow_workflow_provider.definitions.references import exact_reference
+from airflow_workflow_provider.definitions.sandbox import sandbox, sandboxed_expression
 from airflow_workflow_provider.definitions.values import describe
 from airflow_workflow_provider.exceptions import ConditionError, VariableError
 from airflow_workflow_provider.operators.secrets import without_secrets
@@ -40,11 +41,15 @@ def is_resumed(context: Context) -> bool:
 
 
 class WorkflowTask:
-    """Marks an operator of a workflow; the DAG builder sets ``workflow_variables`` and ``workflow_condition``."""
+    """Marks an operator of a workflow; the DAG builder sets what it knows of its workflow.
+
+    ``workflow_text_is_stored``: its arguments were written in a definition from the store, not in a package or a file.
+    """
 
     workflow_variables: TaskVariables
     workflow_condition: str | None = None
     workflow_sets: Mapping[str, str | None] = MappingProxyType({})
+    workflow_text_is_stored: bool = False
 
     def variables_if_it_runs(self, context: Context) -> RunVariables:
         """The task's variables, once its condition holds; skips the task when it is false, fails when it is undecided.
@@ -56,7 +61,7 @@ class WorkflowTask:
         if self.workflow_condition is None or is_resumed(context):
             return variables
         try:
-            holds = compile_condition(self.workflow_condition)({"vars": VariablesView(variables.workflow)})
+            holds = sandboxed_expression(self.workflow_condition)({"vars": VariablesView(variables.workflow)})
         except VariableError:
             raise
         except Exception as error:
@@ -117,6 +122,10 @@ def workflow_class(operator: type[BaseOperator]) -> type[BaseOperator]:
 
     def render_template_fields(self: Any, context: Context, jinja_env: jinja2.Environment | None = None) -> None:
         variables = self.variables_if_it_runs(context)
+        if self.workflow_text_is_stored:
+            # In place of Airflow's context and environment: a text that gets past every check finds nothing there.
+            operator.render_template_fields(self, variables.names(variables.own), sandbox())
+            return
         context["vars"] = VariablesView(variables.own)  # type: ignore[typeddict-unknown-key]
         operator.render_template_fields(self, context, jinja_env)
 

@@ -12,6 +12,7 @@ from airflow_workflow_provider.compiler.plan import Expectations
 from airflow_workflow_provider.definitions.checks import check_references, compile_check
 from airflow_workflow_provider.definitions.diagnostics import one_line
 from airflow_workflow_provider.definitions.durations import format_duration
+from airflow_workflow_provider.definitions.sandbox import Names
 from airflow_workflow_provider.exceptions import VariableError
 from airflow_workflow_provider.semantics import NOTHING_FAILED
 
@@ -23,16 +24,6 @@ USUAL_RUNS: Final = 10
 
 FEWEST_USUAL_RUNS: Final = 3
 """With fewer of them nothing is usual yet."""
-
-
-class Names:
-    """Values by name, for expressions: ``tasks.items`` is the task, whatever Python's mappings have by that name."""
-
-    def __init__(self, read: Callable[[str], Any]) -> None:
-        self.__read = read
-
-    def __getitem__(self, name: str) -> Any:
-        return self.__read(name)
 
 
 def usual_duration(seconds: Sequence[float]) -> float | None:

@@ -124,7 +124,8 @@ def wait(monkeypatch: pytest.MonkeyPatch, states: list[str], started: float | No
         "deadline": {"id": str(uuid6.uuid7()), "deadline_time": now.isoformat()},
     }
     notifications = [{"notifier": "tests.notifications.notifiers.FailingNotifier"}]
-    return asyncio.run(asyncio.wait_for(late.tell_of_late_run(["a", "b"], limits, notifications, context), 20))
+    telling = late.tell_of_late_run(["a", "b"], limits, notifications, context, stored=False)
+    return asyncio.run(asyncio.wait_for(telling, 20))
 
 
 @pytest.mark.parametrize("states", [["success"], ["failed"], ["queued", "queued", "failed"], ["running", "success"]])

@@ -71,7 +71,7 @@ def test_a_class_that_cannot_tell_is_refused_with_the_reason(
 
 
 def test_a_text_that_is_not_given_says_what_happened(tmp_path: Path) -> None:
-    assert notify(f"{HERE}.FileNotifier", {"file": str(tmp_path / "told")}, {**about()})
+    assert notify(f"{HERE}.FileNotifier", {"file": str(tmp_path / "told")}, about(), {}, stored=False)
     (line,) = written(tmp_path / "told")
     urls = about()["task_urls"], about()["run_url"]
     assert line["text"] == f"w: failed\nit <broke>\nFailed: a {urls[0]['a']}\n{urls[1]}"
@@ -79,8 +79,35 @@ def test_a_text_that_is_not_given_says_what_happened(tmp_path: Path) -> None:
 
 def test_a_given_text_is_filled_with_what_is_told(tmp_path: Path) -> None:
     text = "{{ event }}|{{ failed_tasks | join(',') }}|{{ run_id }}"
-    assert notify(f"{HERE}.FileNotifier", {"file": str(tmp_path / "told"), "text": text}, {**about()})
+    assert notify(f"{HERE}.FileNotifier", {"file": str(tmp_path / "told"), "text": text}, about(), {}, stored=False)
     assert written(tmp_path / "told")[0]["text"] == "on_failure|a|r/1"
+
+
+def test_templates_of_the_store_see_what_is_told_and_nothing_else(tmp_path: Path) -> None:
+    """Whatever the notifier makes of its arguments: the context of Airflow is for its own code."""
+    context = {"conn": {"prod": "secret"}, "dag_run": "secret"}
+
+    def text_of(template: str) -> str | None:
+        file = tmp_path / f"told{len(list(tmp_path.iterdir()))}"
+        notify(f"{HERE}.FileNotifier", {"file": str(file), "text": template}, about(), context, stored=True)
+        return written(file)[0]["text"] if file.exists() else None
+
+    assert text_of("{{ workflow }}: {{ reason }}") == "w: it <broke>"
+    assert text_of("{% for task in failed_tasks %}{{ task_urls[task] }}{% endfor %}") == about()["task_urls"]["a"]
+    for template in (
+        "{{ conn.prod }}",
+        "{{ dag_run }}",
+        "{% for conn in [conn.prod] %}{{ conn }}{% endfor %}",
+        "{{ file }}",
+    ):
+        assert text_of(template) is None
+
+
+def test_a_text_of_the_store_stays_small(tmp_path: Path) -> None:
+    many = told("on_failure", "w", "r", "failed", "x" * 10_000, tasks=[f"t{n}" for n in range(1000)], failed=[])
+    text = "{% for task in task_urls %}{{ reason }}{% endfor %}"
+    assert not notify(f"{HERE}.FileNotifier", {"file": str(tmp_path / "a"), "text": text}, many, {}, stored=True)
+    assert not (tmp_path / "a").exists()
 
 
 def test_defaults_leave_alone_what_the_definition_says() -> None:
@@ -125,8 +152,8 @@ def test_arguments_are_as_written_for_every_use() -> None:
 def test_a_failure_is_logged_and_goes_no_further(
     notifier: str, arguments: dict[str, Any], caplog: pytest.LogCaptureFixture
 ) -> None:
-    assert not notify(notifier, arguments, {**about()})
-    assert not asyncio.run(anotify(notifier, arguments, {**about()}))
+    assert not notify(notifier, arguments, about(), {}, stored=False)
+    assert not asyncio.run(anotify(notifier, arguments, about(), {}, stored=False))
     assert [record.getMessage() for record in caplog.records if record.name.endswith("notifications.notifiers")] == [
         f"{notifier} could not tell of w r/1"
     ] * 2
@@ -134,7 +161,9 @@ def test_a_failure_is_logged_and_goes_no_further(
 
 def test_in_the_triggerer_either_kind_is_told(tmp_path: Path) -> None:
     for kind in (FileNotifier, AsyncFileNotifier):
-        told_it = anotify(f"{HERE}.{kind.__name__}", {"file": str(tmp_path / "told")}, {**about("on_late")})
+        told_it = anotify(
+            f"{HERE}.{kind.__name__}", {"file": str(tmp_path / "told")}, about("on_late"), {}, stored=False
+        )
         assert asyncio.run(told_it)
     lines = written(tmp_path / "told")
     assert [line.get("async", False) for line in lines] == [False, True]

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from airflow_workflow_provider.definitions.references import compile_condition
+from airflow_workflow_provider.definitions.sandbox import sandboxed_expression
 from airflow_workflow_provider.operators.variables import VariablesView
 
 NAMES = ["rows", "items", "keys", "values", "get", "_private", "read"]
@@ -16,8 +16,8 @@ NAMES = ["rows", "items", "keys", "values", "get", "_private", "read"]
 def test_every_variable_can_be_read_by_its_name(name: str) -> None:
     view = VariablesView({name: 3}.__getitem__)
     assert view[name] == 3
-    assert compile_condition(f"vars.{name} == 3")({"vars": view})
-    assert compile_condition(f'vars["{name}"] == 3')({"vars": view})
+    assert sandboxed_expression(f"vars.{name} == 3")({"vars": view})
+    assert sandboxed_expression(f'vars["{name}"] == 3')({"vars": view})
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -67,9 +67,7 @@ def _aperture(job: ApertureJob, location: Location) -> Iterator[Finding]:
         except TemplateSyntaxError as error:
             yield Finding((*location, "conditions", index), str(error), RULE)
             continue
-        if found.hidden:
-            yield Finding((*location, "conditions", index), f"a condition cannot read '{found.hidden}'", RULE)
-        elif other := next((name for name in found.names if name not in _CONDITION_NAMES), None):
+        if other := next((name for name in found.names if name not in _CONDITION_NAMES), None):
             message = f"unknown name '{other}' in the condition; it reads {quoted_list(_CONDITION_NAMES)}"
             yield Finding((*location, "conditions", index), message, RULE)
 
