@@ -42,6 +42,8 @@ _NOT_YAML: Final = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00
 _INVISIBLE_BREAK: Final = re.compile("[\x85\u2028\u2029]")
 _LEADING_RUN: Final = re.compile(r"^[ ?:\-]{100}", re.MULTILINE)
 
+_INVISIBLE: Final = re.compile(r"[\xa0\xad\u2000-\u200f\u202f\u205f-\u2064\u3000\ufeff]")
+_TYPOGRAPHIC_KEY: Final = re.compile(r"[\u2018-\u201e].*|.*[\u2018-\u201e]", re.DOTALL)
 _TIGHT_COMMENT: Final = re.compile(r"[ \t]#[^\s#]")
 _LOSSY_NUMBER: Final = re.compile(r"(?<![\w.:\-])[-+]?(?:0[0-9]+|[0-9]*\.[0-9]*0|[0-9.]{16,})(?![\w.:\-])|[\s:]\+[0-9]")
 
@@ -224,6 +226,7 @@ def parse(text: str, file: str) -> Document:
     if text.count(",") + max(text.count("\n"), text.count("\r")) > MAX_VALUES:
         raise DocumentError(f"the file has more than {MAX_VALUES} values; keep data out of a definition")
     data, folded = (_parse_json(text), False) if file.endswith(".json") else _parse_yaml(text)
+    _refuse_strange_keys(file, text)
     if data is None:
         raise DocumentError("the file is empty; begin with 'workflow: NAME' or 'package: NAME'")
     if not isinstance(data, dict):
@@ -257,6 +260,28 @@ def _refuse_invisible_breaks(text: str) -> None:
     code = f"{ord(found[0]):04X}"
     message = f"U+{code} is an invisible line break; remove it, or write \\u{code} in double quotes"
     raise DocumentError(message, line, column)
+
+
+def _refuse_strange_keys(file: str, text: str) -> None:
+    """Keys that look like others: with characters that nobody sees, or in quotes that are none."""
+    text = text.removeprefix("\ufeff")
+    if not _INVISIBLE.search(text) and not any(quote in text for quote in "\u2018\u2019\u201a\u201c\u201d\u201e"):
+        return
+    root = compose_json(text) if file.endswith(".json") else _compose_yaml(text)
+    waiting: list[tuple[Location, yaml.Node]] = [] if root is None else [((), root)]
+    while waiting:
+        location, node = waiting.pop()
+        for part, (key, value) in _children(node).items():
+            waiting.append(((*location, part), value))
+            invisible = _INVISIBLE.search(str(part)) if key is not None else None
+            if key is not None and invisible:
+                code = f"U+{ord(invisible[0]):04X}"
+                message = f"the invisible character {code} stands in this key or before it; write a plain space or none"
+                raise _error(key, message, location)
+            if key is not None and _TYPOGRAPHIC_KEY.fullmatch(str(part)):
+                raise _error(
+                    key, "typographic quotes are no quotes in YAML; write plain ones around this key", location
+                )
 
 
 def _compose_yaml(text: str) -> yaml.Node | None:
@@ -450,6 +475,10 @@ def _plain_words(error: yaml.YAMLError, text: str, line: int) -> str:
         "cannot start any token" in problem and "\t" in current
     ):
         return "a tab is used for indentation; YAML wants spaces"
+    invisible = _INVISIBLE.search(current)
+    if invisible and "never closed" not in problem:
+        code = f"U+{ord(invisible[0]):04X}"
+        return f"the invisible character {code} stands in this line, where YAML wants a plain space"
     for in_context, in_problem, sentence in _PLAIN_WORDS:
         if in_context in context and in_problem in problem:
             return sentence

@@ -58,7 +58,7 @@ class StatementEnd:
         self._as = False  # AS or IS was the last word of the header
         self._body_began = False
         self._open_ended = False  # other databases take what follows for a part of it
-        self._closed_loosely = False
+        self._transact = False
         self._declares_cursor = False
         self._offset = 0
         self.keeps_semicolon = False
@@ -257,7 +257,7 @@ class StatementEnd:
         """PostgreSQL and SQLite say END for COMMIT."""
         if len(self._head) == 1:
             return
-        if text not in (";", "TRANSACTION", "WORK", "AND") or (self._before and self._before._closed_loosely):
+        if text not in (";", "TRANSACTION", "WORK", "AND"):
             raise self._unsure()
         self._state = _State.ORDINARY
 
@@ -274,7 +274,7 @@ class StatementEnd:
         if text == "CASE" and self._previous not in (".", "AS", "@"):
             self._open_case(at_start=at_start)
         elif self._cases:
-            if text == "END" and self._previous not in (".", "@"):
+            if text == "END" and self._previous not in WANTS_OPERAND | {"THEN", "ELSE", "CASE", "AS"}:
                 self._cases -= 1
         elif text == "BEGIN" and not is_name:
             self._open_begin()
@@ -303,6 +303,8 @@ class StatementEnd:
             self._cases += 1
 
     def _open_begin(self) -> None:
+        # Only in SQL Server BEGIN follows a condition, and END a statement without ";". There END is no name.
+        self._transact = self._transact or self._waiting in ("IF", "WHILE") or self._previous == "AS"
         self._stack.append("BEGIN")
         self.keeps_semicolon = True
         self._first = True
@@ -344,6 +346,8 @@ class StatementEnd:
     def _begin_body(self, text: str) -> None:
         """The first word behind AS or IS of a program."""
         self._as = False
+        if "TASK" in self._head and text != "DECLARE":
+            return
         if text in ("'", "BEGIN", "RETURN", "EXTERNAL", "LANGUAGE", "NULL", "NOT", "TRUE", "FALSE", "DISTINCT", "$"):
             return
         self._state = _State.DECLARATIONS
@@ -364,9 +368,10 @@ class StatementEnd:
         offset, at_start = self._ending
         self._ending = None
         top = self._stack.pop()
-        self._closed_loosely = not at_start
         belongs = text in COUNTED_END and (text == top or {text, top} <= {"LOOP", "WHILE", "FOR"})
-        if not belongs and top not in ("BEGIN", "CASE"):
+        if not belongs and (
+            top not in ("BEGIN", "CASE") or not (at_start or self._transact or text in ("TRY", "CATCH"))
+        ):
             self._offset = offset
             raise self._unsure()
         if belongs or text in ("TRY", "CATCH"):

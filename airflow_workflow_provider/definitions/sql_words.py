@@ -105,6 +105,8 @@ WANTS_OPERAND: Final = frozenset(
         "ELSEIF",
         "ELSIF",
         "CALL",
+        "CASE",
+        "DECLARE",
         "OF",
         "DEFAULT",
         "INTERVAL",

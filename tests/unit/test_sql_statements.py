@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import re
 from itertools import pairwise
 
@@ -40,6 +41,9 @@ def test_the_corpus_is_as_large_as_the_decision_says() -> None:
         ("CREATE PROCEDURE p() BEGIN SELECT 1; SELECT 2", "a BEGIN is never closed", "2"),
         ("CREATE PROCEDURE p() BEGIN IF 1 THEN SELECT 1; END; SELECT 2", "not sure", "END"),
         ("CREATE PROCEDURE p() BEGIN SELECT CASE WHEN 1 THEN 2; END; SELECT 2", "not sure", "2; END"),
+        ("CREATE PROCEDURE p() BEGIN SELECT 1 end; SELECT 2; END; SELECT 3", "not sure", "end"),
+        ("CREATE PROCEDURE p() BEGIN SELECT x end FROM t; SELECT 2; END; SELECT 3", "not sure", "end"),
+        ("CREATE PROCEDURE p() BEGIN SELECT CASE WHEN x THEN 1 END end; END; SELECT 3", "not sure", "end"),
         ("CREATE PROCEDURE p AS SELECT 1; SELECT 2", "GO", "SELECT 2"),
         ("CREATE PROCEDURE p AS n INT; BEGIN NULL; END; SELECT 2", "line '/'", "SELECT 2"),
         ("CREATE PROCEDURE p AS PROCEDURE q IS BEGIN NULL; END; BEGIN NULL; END; SELECT 2", "line '/'", "PROCEDURE q"),
@@ -152,3 +156,64 @@ def test_any_text_is_split_or_refused_and_nothing_is_lost(sql: str) -> None:
 def test_a_long_script_is_split_in_linear_time() -> None:
     one = "CREATE TRIGGER t AFTER INSERT ON a BEGIN UPDATE b SET x = CASE WHEN y THEN 1 END; END;\n"
     assert len(split_statements(one * 2_000 + "INSERT INTO t VALUES (1, 'a;b');\n" * 20_000)) == 22_000
+
+
+class _Bodies:
+    """Random bodies of MariaDB, full of columns named ``end`` and ``begin``."""
+
+    def __init__(self, seed: int) -> None:
+        self._random = random.Random(seed)
+
+    def value(self, depth: int = 0) -> str:
+        name = self._random.choice(["end", "begin", "x", "t.end", "`end`", "NEW.end", "1", "'end;'", "(end)"])
+        if depth > 2:
+            return name
+        more = [self.value(depth + 1) for _ in range(4)]
+        return self._random.choice(
+            [
+                name,
+                name,
+                f"{more[0]} + {more[1]}",
+                f"CASE WHEN {more[0]} > {more[1]} THEN {more[2]} ELSE {more[3]} END",
+                f"CASE {more[0]} WHEN {more[1]} THEN {more[2]} END",
+                f"IF({more[0]}, {more[1]}, {more[2]})",
+            ]
+        )
+
+    def statement(self, depth: int = 0) -> str:
+        value = self.value
+        simple = f"SET {self._random.choice(['end', 'begin', 't.end'])} = {value()};"
+        if depth > 2:
+            return simple
+        one, two = self.body(depth + 1), self.body(depth + 1)
+        return self._random.choice(
+            [
+                simple,
+                f"SELECT {value()}, {value()} FROM t WHERE {value()} = {value()} ORDER BY {value()};",
+                f"IF {value()} THEN {one} ELSEIF {value()} THEN {two} ELSE {one} END IF;",
+                f"WHILE {value()} DO {one} END WHILE;",
+                f"again: LOOP {one} END LOOP again;",
+                f"REPEAT {one} UNTIL {value()} > 1 END REPEAT;",
+                f"BEGIN {one} END;",
+                f"CASE {value()} WHEN {value()} THEN {one} ELSE {two} END CASE;",
+                f"DECLARE EXIT HANDLER FOR SQLEXCEPTION BEGIN {one} END;",
+            ]
+        )
+
+    def body(self, depth: int = 0) -> str:
+        return " ".join(self.statement(depth) for _ in range(self._random.randint(1, 2)))
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        "CREATE PROCEDURE p(a INT) BEGIN",
+        "CREATE TRIGGER t BEFORE INSERT ON end FOR EACH ROW BEGIN",
+        "BEGIN NOT ATOMIC",
+        "CREATE EVENT e ON SCHEDULE EVERY 1 DAY DO BEGIN",
+    ],
+)
+def test_bodies_with_columns_that_are_named_as_words(head: str) -> None:
+    for seed in range(25):
+        block = f"{head} {_Bodies(seed).body()} END;"
+        assert split_statements(f"{block}\nSELECT 9") == [block, "SELECT 9"]

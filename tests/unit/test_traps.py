@@ -112,3 +112,20 @@ def test_what_airflow_takes_for_a_file(tmp_path: Path, argument: str, text: str,
     operator = "operator: airflow.providers.standard.operators.bash.BashOperator"
     task = f"tasks:\n  a:\n    {operator}\n    arguments: {{{argument}: {text}}}\n"
     assert any("template file" in each for each in messages(read(tmp_path, HEAD + task))) == warned
+
+
+@pytest.mark.parametrize(
+    ("content", "text"),
+    [
+        (HEAD + "tasks:\n  a:\n    sql\u200b: SELECT 1\n", "the invisible character U+200B stands in this key"),
+        (HEAD + "tasks:\n  a:\n    \u00a0sql: SELECT 1\n", "the invisible character U+00A0 stands in this key"),
+        (HEAD + "tasks:\n  a:\n    sql:\u00a0SELECT 1\n", "expected a mapping"),
+        (HEAD + "tasks:\n  a:\n    sql: SELECT 1\n    retries:\u00a01\n", "U+00A0 stands in this line"),
+        (HEAD + "tasks:\n  a:\n    \u201csql\u201d: SELECT 1\n", "typographic quotes are no quotes in YAML"),
+        ("\ufeff" + HEAD + "tasks:\n  a:\n    sql: SELECT '\u00a0'\n", None),
+        (HEAD + "description: caf\u00e9 \u201cnoir\u201d\ntasks:\n  a: {sql: SELECT 1}\n", None),
+    ],
+)
+def test_keys_that_look_like_others(tmp_path: Path, content: str, text: str | None) -> None:
+    found = messages(read(tmp_path, content))
+    assert found == [] if text is None else text in found[0]
