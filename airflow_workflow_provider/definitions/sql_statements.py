@@ -48,8 +48,8 @@ def split_statements(sql: str, dialect: Dialect = Dialect.ANY) -> list[str]:
 
 def statement_places(sql: str, dialect: Dialect = Dialect.ANY) -> list[Piece]:
     """Where the statements of a text stand."""
-    if not any(mark in sql for mark in (";", "--", "/", "#")) and not _CLIENT_LINE.search(sql):
-        return _trimmed(sql, [(0, len(sql))]) if sql.strip() else []  # most are one statement
+    if _is_one(sql):
+        return _trimmed(sql, [(0, len(sql))])
     if _DELIMITER.search(sql):
         return _trimmed(sql, _split_at_delimiters(sql))
     readings = possible_readings(sql) if dialect is Dialect.ANY else [READINGS[dialect]]
@@ -67,6 +67,16 @@ def statement_places(sql: str, dialect: Dialect = Dialect.ANY) -> list[Piece]:
         if other != found[0]:
             raise _ambiguous(found[0], other)
     return found[0]
+
+
+def _is_one(sql: str) -> bool:
+    """Whether it is one statement at first sight, as most texts are."""
+    return (
+        ";" not in sql
+        and sql.lstrip()[:1] not in ("", "-", "/", "#", ".", "\\")
+        and not _CLIENT_LINE.search(sql)
+        and not _DELIMITER.search(sql)
+    )
 
 
 def _ambiguous(first: list[Piece], second: list[Piece]) -> SqlTextError:
