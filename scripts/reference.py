@@ -123,7 +123,11 @@ _TYPES: Final = (
     ("boolean", "true or false", "`true`, `'true'`, `1`, `0` (databases without booleans)"),
     ("date", "day", "`'2026-01-31'`; a date and time at midnight"),
     ("datetime", "instant, in UTC", "`'2026-01-31T08:00:00Z'`; without an offset it is UTC"),
-    ("json", "what JSON can hold", "lists, mappings, numbers; text that is JSON is read"),
+    (
+        "json",
+        "what JSON can hold",
+        "lists, mappings, numbers; text that is a JSON list or mapping is read, other text stays text",
+    ),
 )
 
 _OTHER_RULES: Final = {

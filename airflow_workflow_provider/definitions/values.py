@@ -159,12 +159,16 @@ def _datetime(value: Any) -> datetime:
 
 
 def _json(value: Any) -> Any:
-    """Lists and mappings as they are; text that holds JSON, as databases without a JSON type return it, is read."""
+    """Values as they are; text that is a list or mapping, as databases without a JSON type return it, is read.
+
+    Other texts stay: whoever reads ``12345`` once and again must not find another value the second time.
+    """
     if isinstance(value, str):
         try:
-            return json.loads(value, parse_float=Decimal, parse_constant=_refuse)
+            read = json.loads(value, parse_float=Decimal, parse_constant=_refuse)
         except json.JSONDecodeError:
             return value
+        return read if isinstance(read, list | dict) else value
     if isinstance(value, list | tuple):
         return [_json_item(item) for item in value]
     if isinstance(value, Mapping):
@@ -196,6 +200,7 @@ _CONVERT: Final = {
 def to_json(value: Any) -> Any:
     """A value as XCom keeps it: plain where JSON has the type, ``{"type": …, "value": …}`` where it does not.
 
+    No key in it begins with ``__``: by such keys Airflow knows objects, imports their classes and makes them.
     ``from_json`` gives back an equal value of the same type. Raises ``TypeError`` for a value of another type.
     """
     if value is None or isinstance(value, bool | int | str):
@@ -213,10 +218,36 @@ def to_json(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [to_json(item) for item in value]
     if isinstance(value, Mapping):
-        return {"type": "json", "value": {str(key): to_json(item) for key, item in value.items()}}
+        return {"type": "json", "value": {_escaped(str(key)): to_json(item) for key, item in value.items()}}
     raise TypeError(
         f"a value of type {type(value).__name__} cannot be kept in a variable; select text or a number instead"
     )
+
+
+_ESCAPE: Final = "~"
+
+
+def _escaped(key: str) -> str:
+    return f"{_ESCAPE}{key}" if key.startswith(("__", _ESCAPE)) else key
+
+
+def without_reserved_keys(value: Any) -> Any:
+    """Lists and mappings of any objects, with no key by which Airflow would know an object."""
+    if isinstance(value, dict):
+        return {
+            _escaped(key) if isinstance(key, str) else key: without_reserved_keys(item) for key, item in value.items()
+        }
+    return [without_reserved_keys(item) for item in value] if type(value) is list else value
+
+
+def with_reserved_keys(value: Any) -> Any:
+    """The value that ``without_reserved_keys`` was given."""
+    if isinstance(value, dict):
+        return {
+            key.removeprefix(_ESCAPE) if isinstance(key, str) else key: with_reserved_keys(item)
+            for key, item in value.items()
+        }
+    return [with_reserved_keys(item) for item in value] if type(value) is list else value
 
 
 def from_json(value: Any) -> Any:
@@ -227,7 +258,7 @@ def from_json(value: Any) -> Any:
         return value
     inner = value["value"]
     if value["type"] == "json":
-        return {key: from_json(item) for key, item in inner.items()}
+        return {key.removeprefix(_ESCAPE): from_json(item) for key, item in inner.items()}
     readers: dict[str, Callable[[str], Any]] = {
         "decimal": Decimal,
         "datetime": datetime.fromisoformat,
@@ -235,3 +266,22 @@ def from_json(value: Any) -> Any:
         "float": float,
     }
     return readers[value["type"]](inner)
+
+
+def plain_json(value: Any) -> Any:
+    """A value as JSON and people have it; what JSON has no type for is near it, or text."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Decimal):
+        if not value.is_finite():
+            return None
+        return int(value) if value == value.to_integral_value() else plain_json(float(value))
+    if isinstance(value, datetime):
+        return (value if value.tzinfo else value.replace(tzinfo=timezone.utc)).isoformat()
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, list | tuple):
+        return [plain_json(item) for item in value]
+    if isinstance(value, Mapping):
+        return {str(key): plain_json(item) for key, item in value.items()}
+    return value if value is None or isinstance(value, bool | int | str) else str(value)

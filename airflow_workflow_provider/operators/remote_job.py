@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
+from airflow_workflow_provider.definitions.values import with_reserved_keys
 from airflow_workflow_provider.exceptions import RemoteJobError
 from airflow_workflow_provider.hooks.remote import RemoteHook
 from airflow_workflow_provider.operators.links import JOB_URL
@@ -169,7 +170,7 @@ class RemoteJobOperator(BaseOperator):
             if str(event["number"]) != str(arguments["number"]):
                 self.log.info("Waiting on for %s; the end of %s was told", arguments["number"], event["number"])
                 self.wait_in_triggerer(resolve_name(path)(**arguments))
-        return self.execute_complete(context, event)
+        return self.execute_complete(context, with_reserved_keys(event))
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> Any:
         """Go on after the trigger has fired."""

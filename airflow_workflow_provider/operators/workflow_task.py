@@ -15,7 +15,7 @@ from airflow_workflow_provider.compiler.plan import REASON, PlannedVariable
 from airflow_workflow_provider.definitions.diagnostics import quoted_list
 from airflow_workflow_provider.definitions.references import exact_reference
 from airflow_workflow_provider.definitions.sandbox import sandbox, sandboxed_expression
-from airflow_workflow_provider.definitions.values import describe
+from airflow_workflow_provider.definitions.values import describe, without_reserved_keys
 from airflow_workflow_provider.exceptions import ConditionError, VariableError
 from airflow_workflow_provider.operators.secrets import without_secrets
 from airflow_workflow_provider.operators.variables import RunVariables, TaskVariables, VariablesView, push_variable
@@ -74,7 +74,7 @@ class WorkflowTask:
         """Set the variables that are filled from the result; the result as it may be stored."""
         for name, value in values_of(result, self.workflow_sets, self.workflow_variables.declared).items():
             push_variable(context, name, value)
-        return without_secrets(result)
+        return without_reserved_keys(without_secrets(result))
 
 
 def values_of(result: Any, sets: Mapping[str, str | None], declared: Mapping[str, PlannedVariable]) -> dict[str, Any]:

@@ -12,11 +12,9 @@ import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timezone
-from decimal import Decimal
 from typing import Any, Final
 
-from airflow_workflow_provider.definitions.values import to_json
+from airflow_workflow_provider.definitions.values import plain_json, to_json
 from airflow_workflow_provider.exceptions import VariableError
 from airflow_workflow_provider.runs.resolution import STARTED_BY
 
@@ -75,7 +73,7 @@ class TaskAttempt:
             "last": self.last,
         }
         return {
-            **{name: _plain(value) for name, value in values.items()},
+            **{name: plain_json(value) for name, value in values.items()},
             STARTED_BY: {**started_by, **({"exact": exact} if exact else {})},
         }
 
@@ -121,22 +119,3 @@ def _exact(name: str, value: Any) -> Any:
         return to_json(value)
     except TypeError as error:
         raise VariableError(f"variable '{name}': {error}") from None
-
-
-def _plain(value: Any) -> Any:
-    """The value as JSON can hold it: what is not exact here is exact beside it."""
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, Decimal):
-        if not value.is_finite():
-            return None
-        return int(value) if value == value.to_integral_value() else _plain(float(value))
-    if isinstance(value, datetime):
-        return (value if value.tzinfo else value.replace(tzinfo=timezone.utc)).isoformat()
-    if isinstance(value, date):
-        return value.isoformat()
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
-    return value if value is None or isinstance(value, bool | int | str) else str(value)

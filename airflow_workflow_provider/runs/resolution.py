@@ -7,11 +7,14 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from airflow_workflow_provider.compiler.plan import PlannedSchedule, PlannedVariable
-from airflow_workflow_provider.definitions.values import ValueTypeError, coerce, from_json
+from airflow_workflow_provider.definitions.values import ValueTypeError, coerce, from_json, plain_json
 from airflow_workflow_provider.exceptions import VariableError
 
 STARTED_BY: Final = "started-by"
 """Key in a run's ``conf`` under which the task that started it says so; no variable can have this name."""
+
+
+_NOT_EXACT: Final = (AttributeError, LookupError, TypeError, ValueError, ArithmeticError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +34,21 @@ class Given:
 
     @classmethod
     def of(cls, conf: Mapping[str, Any] | None, schedule: PlannedSchedule | None = None) -> Given:
-        """From a run's ``conf``; of what a parent workflow gave, values that JSON cannot hold are made whole."""
+        """From a run's ``conf``; of what a parent workflow gave, values that JSON cannot hold are made whole.
+
+        Whoever starts a run with the ``conf`` of another and corrects a value in it has given the corrected one.
+        Raises ``VariableError`` for a ``conf`` that no task has made so.
+        """
         values = dict(conf or {})
         parent = values.pop(STARTED_BY, None)
-        if isinstance(parent, Mapping):
-            values.update({name: from_json(value) for name, value in parent.get("exact", {}).items()})
+        exact = parent.get("exact") if isinstance(parent, Mapping) else None
+        try:
+            whole = {name: from_json(value) for name, value in (exact or {}).items()}
+        except _NOT_EXACT:
+            raise VariableError(
+                f"'{STARTED_BY}' in the run's conf is not as a task writes it; start the run without it"
+            ) from None
+        values.update({name: value for name, value in whole.items() if values.get(name) == plain_json(value)})
         return cls(values, schedule)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
+from airflow_workflow_provider.definitions.values import without_reserved_keys
 from airflow_workflow_provider.exceptions import WorkflowException
 from airflow_workflow_provider.remote.calls import RemoteError, RemoteTimeoutError
 
@@ -16,10 +17,13 @@ _STOPPING: set[asyncio.Future[None]] = set()
 
 
 class RemoteEvent(TriggerEvent):
-    """An event of which logs show the outcome alone: a job may echo a secret, which a triggerer cannot know to mask."""
+    """An event of which logs show the outcome alone: a job may echo a secret, which a triggerer cannot know to mask.
+
+    What the other system says is data: nothing in it is an object to Airflow, which reads it in the worker.
+    """
 
     def __init__(self, payload: dict[str, Any]) -> None:
-        super().__init__(payload)  # type: ignore[no-untyped-call]
+        super().__init__(without_reserved_keys(payload))  # type: ignore[no-untyped-call]
 
     def __repr__(self) -> str:
         return f"TriggerEvent<{self.payload['number']}: {self.payload['outcome']}>"

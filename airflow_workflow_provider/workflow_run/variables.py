@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -55,7 +57,12 @@ def _value(name: str, text: str, readiness: Readiness) -> Any:
         return text
     if name not in readiness.variables:
         raise ValueTypeError(unknown_name("variable", name, readiness.variables))
-    return _plain(coerce(text, readiness.variables[name].type, name), name)
+    declared = readiness.variables[name].type
+    value: Any = text
+    if declared == "json":  # on a command line also numbers and booleans are text
+        with suppress(ValueError):
+            value = json.loads(text, parse_float=Decimal)
+    return _plain(coerce(value, declared, name), name)
 
 
 def _plain(value: Any, name: str) -> Any:

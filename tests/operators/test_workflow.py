@@ -118,6 +118,20 @@ def test_values_reach_the_child_as_they_are() -> None:
     }
 
 
+def test_a_value_that_somebody_corrects_in_a_copied_conf_is_the_one_that_counts() -> None:
+    conf = json.loads(json.dumps(FIRST.conf(VALUES), allow_nan=False))
+    corrected = {**conf, "price": 13, "day": "2026-02-01"}
+    received = Given.of(corrected).values
+    assert (received["price"], received["day"]) == (13, "2026-02-01")
+    assert received["at"] == VALUES["at"]
+
+
+@pytest.mark.parametrize("exact", [[1], "x", 5, {"x": {"type": "decimal", "value": "no"}}, {"x": {"a": 1}}])
+def test_a_conf_that_no_task_has_made_is_one_sentence(exact: Any) -> None:
+    with pytest.raises(VariableError, match="'started-by' in the run's conf is not as a task writes it"):
+        Given.of({"x": 1, STARTED_BY: {"exact": exact}})
+
+
 def test_conf_holds_what_airflow_can_check_and_people_can_read() -> None:
     conf = FIRST.conf(VALUES)
     assert (conf["price"], conf["day"], conf["naive"]) == (12.5, "2026-01-31", "2026-01-31T08:30:00+00:00")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from datetime import date, datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Any
@@ -12,7 +13,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_workflow_provider.definitions.values import ValueTypeError, coerce, from_json, to_json
+from airflow_workflow_provider.definitions.values import (
+    ValueTypeError,
+    coerce,
+    from_json,
+    to_json,
+    with_reserved_keys,
+    without_reserved_keys,
+)
 
 # Python 3.11 loses offsets of less than a second, which no time zone and no database has.
 OFFSETS = st.integers(-23 * 3600, 23 * 3600).map(lambda seconds: timezone(timedelta(seconds=seconds)))
@@ -46,6 +54,30 @@ def test_through_json_and_back(value: Any) -> None:
     back = from_json(json.loads(json.dumps(to_json(value))))
     assert back == value
     assert _types(back) == _types(value)
+
+
+RESERVED = ["__type", "__var", "__classname__", "__version__", "__data__", "__source", "__x", "~", "~__type"]
+WITH_RESERVED_KEYS = st.recursive(
+    st.integers() | st.text(max_size=3),
+    lambda inner: st.dictionaries(st.sampled_from(RESERVED) | st.text(max_size=3), inner, max_size=3) | st.lists(inner),
+    max_leaves=8,
+)
+
+
+def _keys(value: Any) -> Iterator[str]:
+    if isinstance(value, dict):
+        yield from value
+    for item in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        yield from _keys(item)
+
+
+@given(WITH_RESERVED_KEYS)
+def test_no_key_by_which_airflow_knows_an_object_is_kept(value: Any) -> None:
+    assert not [key for key in _keys(to_json(value)) if key.startswith("__")]
+    assert from_json(to_json(value)) == value
+    kept = without_reserved_keys(value)
+    assert not [key for key in _keys(kept) if key.startswith("__")]
+    assert with_reserved_keys(kept) == value
 
 
 @pytest.mark.parametrize(
@@ -84,6 +116,9 @@ HELD: list[tuple[str, Any, Any]] = [
     ("datetime", date(2026, 1, 31), datetime(2026, 1, 31, tzinfo=UTC)),
     ("json", '{"a": 1.10}', {"a": Decimal("1.10")}),
     ("json", "plain text", "plain text"),
+    ("json", "12345", "12345"),
+    ("json", "null", "null"),
+    ("json", '"[1]"', '"[1]"'),
     ("json", [1, (2,)], [1, [2]]),
 ]
 
@@ -140,7 +175,17 @@ def test_what_a_type_refuses(declared: str, value: Any) -> None:
     assert "\n" not in message
 
 
-@given(VALUES, st.sampled_from(["string", "integer", "number", "boolean", "date", "datetime", "json"]))
+# What databases and forms have for JSON: the text of a value, of that text again, and so on.
+JSON_TEXTS = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3) | inner.map(json.dumps)
+    ),
+    max_leaves=6,
+).map(json.dumps)
+
+
+@given(VALUES | JSON_TEXTS, st.sampled_from(["string", "integer", "number", "boolean", "date", "datetime", "json"]))
 def test_a_value_is_held_or_refused(value: Any, declared: str) -> None:
     try:
         held = coerce(value, declared, "v")
