@@ -13,6 +13,7 @@ from typing import Final
 import yaml
 
 _ESCAPED_BREAK: Final = re.compile(r"(?<!\\)(?:\\\\)*\\\Z")
+_COMMENT: Final = re.compile(r"--|#")
 _CUT: Final = re.compile(r"[ \t]+(#[^\n]*)")
 
 
@@ -50,11 +51,11 @@ def _block(raw: str) -> tuple[str, ...]:
 
 
 def _unescaped(lines: list[str]) -> list[str]:
-    """Lines in double quotes; one that ends in a backslash goes on in the next, as its author wants."""
+    """Lines in double quotes; one that ends in a backslash goes on in the next, but no comment does."""
     joined = [""]
     for line in lines:
         escaped = _ESCAPED_BREAK.search(line) is not None
         joined[-1] += line[:-1] if escaped else line
-        if not escaped:
+        if not escaped or _COMMENT.search(line):
             joined.append("")
     return [str(yaml.safe_load(f'"{line}"')) for line in joined if line]

@@ -20,11 +20,12 @@ def sql(tmp_path: Path, written: str) -> list[str]:
 COMMENT = "DELETE FROM staging -- only the day\n      WHERE day = :day"
 
 
+ESCAPED = '"DELETE FROM staging -- only the day\\\n      WHERE day = :day"'
 LIST = "\n      - DELETE FROM staging -- only the day\n        WHERE day = :day"
 
 
 @pytest.mark.parametrize(
-    "written", [f">\n      {COMMENT}", f">-\n      {COMMENT}", COMMENT, f'"{COMMENT}"', f"'{COMMENT}'", LIST]
+    "written", [f">\n      {COMMENT}", f">-\n      {COMMENT}", COMMENT, f'"{COMMENT}"', f"'{COMMENT}'", ESCAPED, LIST]
 )
 def test_a_comment_that_swallows_the_where_is_an_error(tmp_path: Path, written: str) -> None:
     (message,) = [each for each in sql(tmp_path, written) if "never used" not in each]
@@ -46,6 +47,7 @@ def test_a_comment_of_mysql_is_one_too(tmp_path: Path) -> None:
         ">\n      -- one\n\n      DELETE FROM a",
         "DELETE FROM a\n      WHERE b = 1",
         '"DELETE FROM a -- x\\n\n      WHERE b = 1"',
+        '"SEL\\\n      ECT 1"',
         "SELECT 1   # the answer",
         "SELECT '#1' -- 2",
         "'SELECT ''a'''",
