@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
-from airflow_workflow_provider.definitions.document import MAX_BYTES
+from airflow_workflow_provider.definitions.files import MAX_BYTES
 
 # YAML 1.1 has more of them, which definitions may not hold: see ``document``.
 _LINE_END: Final = re.compile(r"\r\n|[\n\r]")

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 from airflow.sdk import DAG, BaseOperator
 from airflow.sdk.exceptions import AirflowFailException
 
-from airflow_workflow_provider.definitions.diagnostics import Diagnostic
+from airflow_workflow_provider.definitions.diagnostics import Diagnostic, one_line
 
-TAG = "broken definition"
+TAG: Final = "broken definition"
+LONGEST_ID: Final = 250
+_SHOWN: Final = 200
+_LONGEST: Final = 2_000
+_UNKNOWN: Final = "there is no DAG of this definition, and the reason is not known here; the log says more"
 
 
 class DefinitionErrorOperator(BaseOperator):
@@ -30,9 +34,12 @@ class DefinitionErrorOperator(BaseOperator):
 
 
 def broken_dag(name: str, diagnostics: Sequence[Diagnostic]) -> DAG:
-    """The DAG that stands for a definition with errors."""
-    errors = [str(diagnostic) for diagnostic in diagnostics if diagnostic.is_error]
-    count = "1 error" if len(errors) == 1 else f"{len(errors)} errors"
+    """The DAG that stands for a definition of which there is none."""
+    # Of a file's name: it may hold bytes that are no text, which nobody could store.
+    found = [one_line(str(each), limit=_LONGEST) for each in diagnostics if each.is_error] or [_UNKNOWN]
+    count = "1 error" if len(found) == 1 else f"{len(found)} errors"
+    more = [f"… and {len(found) - _SHOWN} more"] if len(found) > _SHOWN else []
+    errors = found[:_SHOWN] + more
     items = "\n".join(f"- `{error.replace('`', chr(39))}`" for error in errors)
     dag = DAG(
         dag_id=dag_id_of(name),
@@ -47,4 +54,4 @@ def broken_dag(name: str, diagnostics: Sequence[Diagnostic]) -> DAG:
 
 def dag_id_of(name: str) -> str:
     """A name as Airflow allows it for a dag_id: anything else becomes ``_``."""
-    return re.sub(r"[^\w.\-]", "_", name)[:250] or "unnamed"
+    return re.sub(r"[^\w.\-]", "_", name)[:LONGEST_ID] or "unnamed"

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from airflow_workflow_provider.definitions.diagnostics import Location
+
+UNEXPECTED: Final = (Exception, SystemExit)
+"""Whatever code that a definition names may raise: a script that is imported ends with ``sys.exit()``."""
 
 
 class BuildError(Exception):

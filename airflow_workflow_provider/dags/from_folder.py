@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from airflow_workflow_provider.compiler.plan import Plan
-from airflow_workflow_provider.dags.loaded import LoadedWorkflow, Origin, built, fenced
+from airflow_workflow_provider.dags.loaded import LoadedWorkflow, Origin, alone, built, fenced
 from airflow_workflow_provider.dags.plan_pack import PlanPack
 from airflow_workflow_provider.definitions.diagnostics import Diagnostic
+from airflow_workflow_provider.definitions.files import MAX_BYTES, NotAFileError, content_of
 from airflow_workflow_provider.definitions.library import FileStamp, Library, definition_stem
 
 if TYPE_CHECKING:
@@ -54,15 +55,18 @@ def _may_define(path: str, name: str) -> bool:
     if definition_stem(path) == name:
         return True
     try:
-        with open(path, "rb") as file:
-            return name.encode() in file.read()
-    except OSError:
+        return name.encode() in content_of(path, MAX_BYTES)
+    except (OSError, NotAFileError):
         return False
 
 
 def load_file(stamp: FileStamp, library: Library, packs: PlanPacks, *, for_worker: bool = False) -> LoadedWorkflow:
     """Read, compile and build one definition; the plan of an unchanged one is taken from beside it."""
     origin = Origin(stamp.path, definition_stem(stamp.path), partial(_parse, stamp.path), partial(_read, stamp.path))
+    return alone(origin, origin.stem, partial(_load, origin, stamp, library, packs, for_worker=for_worker))
+
+
+def _load(origin: Origin, stamp: FileStamp, library: Library, packs: PlanPacks, *, for_worker: bool) -> LoadedWorkflow:
     folder, name = os.path.split(stamp.path)
     pack = packs[folder] = packs.get(folder) or PlanPack(folder)
     packages = library.packages_fingerprint(folder)
@@ -109,9 +113,8 @@ def _doc_md(path: str, plan: Plan, text: str | None) -> str:
     """What the DAG's documentation shows: the description and the definition itself; its ``text`` if it is known."""
     if text is None:
         try:
-            with open(path, "rb") as file:
-                text = file.read().decode()
-        except (OSError, UnicodeDecodeError):
+            text = content_of(path, MAX_BYTES).decode()
+        except (OSError, NotAFileError, UnicodeDecodeError):
             return plan.description or ""
     lines = text.replace("\r\n", "\n").replace("\r", "\n")
     return f"{plan.description or ''}\n\n{fenced(lines, 'json' if path.endswith('.json') else 'yaml')}"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import logging
 import os
 import re
 from collections.abc import Iterator
@@ -12,10 +11,9 @@ from dataclasses import dataclass
 from airflow_workflow_provider.bundles.dag_files import read_dag_file
 from airflow_workflow_provider.bundles.disk import read_text
 from airflow_workflow_provider.bundles.shards import relative_path
-from airflow_workflow_provider.dags.loaded import LoadedWorkflow
+from airflow_workflow_provider.dags.errors import UNEXPECTED
+from airflow_workflow_provider.dags.loaded import LoadedWorkflow, not_loaded
 from airflow_workflow_provider.dags.stored_dag import StoredWorkflow, load_stored
-
-log = logging.getLogger(__name__)
 
 
 def follow_store(conn_id: str) -> StoredWorkflows:
@@ -43,30 +41,33 @@ class StoredWorkflows:
         for folder, _, files in sorted(os.walk(self.release, followlinks=True)):
             for file in sorted(files):
                 if file.endswith(".py"):
-                    yield from self._load(os.path.join(folder, file), for_worker=False)
+                    yield self._load(os.path.join(folder, file), for_worker=False)
 
     def load_wanted(self, name: str) -> Iterator[LoadedWorkflow]:
         """For a worker: the one of that name, if there is one."""
         path = os.path.join(self.release, relative_path(name))
         if os.path.exists(path):
-            yield from self._load(path, for_worker=True)
+            yield self._load(path, for_worker=True)
 
-    def _load(self, path: str, *, for_worker: bool) -> Iterator[LoadedWorkflow]:
+    def _load(self, path: str, *, for_worker: bool) -> LoadedWorkflow:
         try:
-            constants = read_dag_file(read_text(path))
-            stored = StoredWorkflow(
-                path,
-                constants["WORKFLOW"],
-                constants["FORMAT"],
-                constants["DEFINITION"],
-                constants["FILES"],
-                constants["PACKAGES"],
-                self.conn_id,
-            )
-        except (OSError, ValueError, KeyError) as error:
-            log.error("%s cannot be read: %s", path, error)
-            return
-        yield load_stored(stored, for_worker=for_worker, with_text=True)
+            return self._load_file(path, for_worker=for_worker)
+        except UNEXPECTED as error:
+            name = os.path.basename(path).removesuffix(".py")
+            return not_loaded(path, name, "this DAG file of the store cannot be loaded", error)
+
+    def _load_file(self, path: str, *, for_worker: bool) -> LoadedWorkflow:
+        constants = read_dag_file(read_text(path))
+        stored = StoredWorkflow(
+            path,
+            constants["WORKFLOW"],
+            constants["FORMAT"],
+            constants["DEFINITION"],
+            constants["FILES"],
+            constants["PACKAGES"],
+            self.conn_id,
+        )
+        return load_stored(stored, for_worker=for_worker, with_text=True)
 
 
 def _folder_name(conn_id: str) -> str:

@@ -7,12 +7,12 @@ import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from airflow_workflow_provider.compiler.plan import Plan
 from airflow_workflow_provider.dags.builder import build_dag
-from airflow_workflow_provider.dags.errors import BuildError
-from airflow_workflow_provider.definitions.diagnostics import Diagnostic, Finding
+from airflow_workflow_provider.dags.errors import UNEXPECTED, BuildError
+from airflow_workflow_provider.definitions.diagnostics import Diagnostic, Finding, one_line
 
 if TYPE_CHECKING:
     from airflow.sdk import DAG
@@ -47,6 +47,37 @@ class LoadedWorkflow:
     plan: Plan | None = None
     diagnostics: tuple[Diagnostic, ...] = ()
 
+    @property
+    def errors(self) -> tuple[Diagnostic, ...]:
+        """The diagnostics that keep it from being built."""
+        return tuple(diagnostic for diagnostic in self.diagnostics if diagnostic.is_error)
+
+
+def alone(origin: Origin, name: str, load: Callable[[], LoadedWorkflow]) -> LoadedWorkflow:
+    """What came of one definition, whatever goes wrong with it: it costs no other its DAG.
+
+    Only what is no error of it goes through: Airflow's timeout for the whole parse, a person's Ctrl-C.
+    """
+    try:
+        return load()
+    except UNEXPECTED as error:
+        log.exception("%s cannot be loaded", origin.file)
+        return origin.broken(name, (_unexpected(origin.file, "this definition cannot be loaded", error),))
+
+
+def not_loaded(file: str, name: str, what: str, error: BaseException) -> LoadedWorkflow:
+    """What stands for definitions that could not even be looked at; ``what`` is the matter."""
+
+    def again() -> NoReturn:
+        raise error
+
+    return Origin(file, name, again, again).broken(name, (_unexpected(file, what, error),))
+
+
+def _unexpected(file: str, what: str, error: BaseException) -> Diagnostic:
+    """An error that no rule foresees, as a diagnostic."""
+    return Diagnostic(file, 1, 1, "", one_line(f"{what}: {type(error).__name__}: {error}"), "airflow")
+
 
 def built(
     origin: Origin, plan: Plan, plan_json: str, warnings: tuple[Diagnostic, ...], doc_md: Callable[[], str] | None
@@ -60,10 +91,11 @@ def built(
         )
     except BuildError as error:
         return origin.broken(plan.workflow, (_diagnostic(origin, error), *warnings))
-    except Exception as error:
+    except UNEXPECTED as error:
         log.exception("%s cannot be built", origin.file)
-        unexpected = Diagnostic(origin.file, 1, 1, "", f"Airflow refuses this workflow: {error}", "airflow")
-        return origin.broken(plan.workflow, (unexpected, *warnings))
+        return origin.broken(
+            plan.workflow, (_unexpected(origin.file, "Airflow refuses this workflow", error), *warnings)
+        )
     return LoadedWorkflow(origin, plan.workflow, dag, plan, warnings)
 
 

@@ -53,7 +53,7 @@ def plan_of(header: bytes, plan_json: bytes, key: str) -> tuple[Plan, str] | Non
             return None
         text = plan_json.decode()
         return load_plan(text), text
-    except (ValueError, TypeError, KeyError, IndexError):  # damaged
+    except (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError):  # damaged
         return None
 
 

@@ -20,7 +20,7 @@ from airflow_workflow_provider.bundles.layout import Layout
 from airflow_workflow_provider.compiler.plan import Plan
 from airflow_workflow_provider.dags import plan_cache
 from airflow_workflow_provider.dags.broken import broken_dag
-from airflow_workflow_provider.dags.loaded import LoadedWorkflow, Origin, built, collector_paused, fenced
+from airflow_workflow_provider.dags.loaded import LoadedWorkflow, Origin, alone, built, collector_paused, fenced
 from airflow_workflow_provider.definitions.diagnostics import Diagnostic, one_line
 from airflow_workflow_provider.store.policy import trust
 
@@ -46,7 +46,8 @@ def stored_dag(
     """The DAG of a workflow, from what its DAG file holds. One with errors becomes a DAG that shows them."""
     stored = StoredWorkflow(file, workflow, form, definition, files, packages)
     with collector_paused():
-        loaded = load_stored(stored, for_worker=get_parsing_context().dag_id == stored.name)
+        for_worker = get_parsing_context().dag_id == stored.name
+        loaded = alone(stored.origin, stored.name, lambda: load_stored(stored, for_worker=for_worker))
     return loaded.dag or broken_dag(stored.name, loaded.diagnostics)
 
 

@@ -17,7 +17,7 @@ from airflow_workflow_provider.compiler.plan import (
     WorkflowWork,
 )
 from airflow_workflow_provider.dags import stored_classes
-from airflow_workflow_provider.dags.errors import BuildError
+from airflow_workflow_provider.dags.errors import UNEXPECTED, BuildError
 from airflow_workflow_provider.dags.imports import imported, operator_class
 from airflow_workflow_provider.dags.node_arguments import task_arguments
 from airflow_workflow_provider.definitions.diagnostics import Location
@@ -87,7 +87,7 @@ def _any_operator(plan: Plan, task: PlannedTask) -> BaseOperator:
     _refuse_reserved(common, arguments, where)
     try:
         operator = cls(**arguments, **common)
-    except Exception as error:
+    except UNEXPECTED as error:
         raise BuildError(_refusal(cls, work, error), where) from error
     _refuse_untemplated(operator, arguments, where)
     if guarded:
@@ -123,7 +123,7 @@ def _refuse_untemplated(operator: BaseOperator, arguments: Mapping[str, Any], wh
             )
 
 
-def _refusal(cls: type[BaseOperator], work: OperatorWork, error: Exception) -> str:
+def _refusal(cls: type[BaseOperator], work: OperatorWork, error: BaseException) -> str:
     owner = f" of package '{work.package}'" if work.package else ""
     return f"{cls.__name__} refuses the arguments{owner}: {error}"
 

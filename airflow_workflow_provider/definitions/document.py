@@ -18,7 +18,7 @@ from typing import Any, Final, NoReturn
 import yaml
 
 from airflow_workflow_provider.definitions.diagnostics import Diagnostic, Finding, Location, dotted, one_line
-from airflow_workflow_provider.definitions.files import NotAFileError, content_inside, content_of
+from airflow_workflow_provider.definitions.files import MAX_BYTES, NotAFileError, content_inside, content_of
 from airflow_workflow_provider.definitions.json_nodes import compose_json
 from airflow_workflow_provider.definitions.plain_data import (
     FLOAT,
@@ -32,7 +32,6 @@ from airflow_workflow_provider.definitions.plain_data import (
 )
 from airflow_workflow_provider.definitions.values import describe
 
-MAX_BYTES: Final = 4 * 1024 * 1024
 MAX_VALUES: Final = 200_000
 """Lines and commas: a generated workflow of 5000 tasks has some ten thousand."""
 _INTEGER: Final = re.compile(r"[-+]?[0-9]+")

@@ -7,6 +7,8 @@ import stat
 from pathlib import Path
 from typing import Final
 
+MAX_BYTES: Final = 4 * 1024 * 1024
+"""Bytes of a definition."""
 _NO_WAITING: Final = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 _NO_LINKS: Final = getattr(os, "O_NOFOLLOW", 0)
 _FOLDER: Final = getattr(os, "O_DIRECTORY", 0)

@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 from typing import Final, get_args
 
 from airflow_workflow_provider.definitions.diagnostics import one_line
-from airflow_workflow_provider.definitions.document import MAX_BYTES
+from airflow_workflow_provider.definitions.files import MAX_BYTES
 from airflow_workflow_provider.definitions.rules.stored_limits import MOST_TASKS
 from airflow_workflow_provider.store.errors import InvalidTextError
 from airflow_workflow_provider.store.records import Format, Source

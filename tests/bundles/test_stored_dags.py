@@ -178,7 +178,48 @@ def test_a_folder_and_a_store_can_be_loaded_together(load_store: Any, store: Wor
     found = load_store(dags)
     assert {"a", "b", "mine"} < set(found)
     assert found["b"].task_dict["only"].sql == "SELECT 'file'"
-    assert "is also defined in" in str([each.doc_md for each in found.values() if "broken definition" in each.tags])
+    assert "bears the name of" in str([each.doc_md for each in found.values() if "broken definition" in each.tags])
+
+
+def test_a_file_of_the_folder_keeps_its_name_while_it_is_broken(
+    load_store: Any, store: WorkflowStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dags = tmp_path / "dags"
+    dags.mkdir()
+    (dags / "b.workflow.yaml").write_text("workflow: b\ntasks: [")
+    put(store, sql_workflow("a"), sql_workflow("b"))
+    found = load_store(dags)
+    assert set(found) == {"a", "b", "b.broken"}
+    assert str(dags / "b.workflow.yaml") in found["b"].doc_md
+    assert "publish it under another name, or remove that file" in found["b.broken"].doc_md
+    monkeypatch.setenv("_AIRFLOW_PARSING_CONTEXT_DAG_ID", "b")
+    assert str(dags / "b.workflow.yaml") in load_store(dags)["b"].doc_md
+
+
+def test_a_store_that_never_answered_costs_the_folder_beside_it_nothing(
+    load_store: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dags = tmp_path / "dags"
+    dags.mkdir()
+    (dags / "b.workflow.yaml").write_text(sql_workflow("b"))
+    found = load_store(dags, store="nowhere")
+    assert set(found) == {"b", "nowhere"}
+    assert "its workflows cannot be loaded: StoreUnavailableError" in found["nowhere"].doc_md
+    monkeypatch.setenv("_AIRFLOW_PARSING_CONTEXT_DAG_ID", "b")
+    assert set(load_store(dags, store="nowhere")) == {"b"}
+
+
+@pytest.mark.parametrize("damage", [b"", b"(" * 100_000, b"WORKFLOW = {}", b"\xff", b"WORKFLOW = {[]: 1}"])
+def test_a_dag_file_that_is_damaged_costs_no_other_anything(
+    damage: bytes, load_store: Any, store: WorkflowStore, tmp_path: Path
+) -> None:
+    put(store, sql_workflow("a"), sql_workflow("b"))
+    load_store()
+    (file,) = (tmp_path / "bundles").rglob("shards/*/a.py")
+    file.write_bytes(damage)
+    found = load_store()
+    assert set(found) == {"a", "b"}
+    assert "this DAG file of the store cannot be loaded" in found["a"].doc_md
 
 
 def test_a_worker_loads_only_what_it_runs(

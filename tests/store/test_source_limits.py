@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from airflow_workflow_provider.definitions.document import MAX_BYTES
+from airflow_workflow_provider.definitions.files import MAX_BYTES
 from airflow_workflow_provider.store.drafts import list_drafts, save_draft
 from airflow_workflow_provider.store.errors import InvalidTextError
 from airflow_workflow_provider.store.publishing import publish

@@ -11,7 +11,8 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_workflow_provider.definitions.document import MAX_BYTES, DocumentError, parse
+from airflow_workflow_provider.definitions.document import DocumentError, parse
+from airflow_workflow_provider.definitions.files import MAX_BYTES
 from airflow_workflow_provider.definitions.json_nodes import compose_json
 from airflow_workflow_provider.definitions.plain_data import RefusedError, yaml_data
 from tests.unit.reading import HEAD, SMALLEST, messages, read
