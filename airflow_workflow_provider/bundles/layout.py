@@ -18,8 +18,8 @@ import os
 from dataclasses import dataclass
 from typing import Final
 
-from airflow_workflow_provider.bundles.disk import write_new
 from airflow_workflow_provider.bundles.facts import FORMAT
+from airflow_workflow_provider.private_files import write_new
 
 ENTRIES: Final = "entries.json"
 DIGITS: Final = 2

@@ -11,13 +11,21 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 
-from airflow_workflow_provider.bundles.disk import make_folder, point, read_text, remove_tree, replace_file
 from airflow_workflow_provider.bundles.errors import BundleError, OtherStoreError
 from airflow_workflow_provider.bundles.facts import FORMAT
 from airflow_workflow_provider.bundles.layout import Layout, write_release
 from airflow_workflow_provider.bundles.planning import Store, changed_files, nearest, number_of, plan_release
+from airflow_workflow_provider.bundles.storage import require_private_folder
 from airflow_workflow_provider.bundles.sweeping import sweep, sweep_if_due
 from airflow_workflow_provider.bundles.writing import ShardWriter
+from airflow_workflow_provider.private_files import (
+    NotPrivateError,
+    make_folder,
+    point,
+    read_text,
+    remove_tree,
+    replace_private,
+)
 from airflow_workflow_provider.store.errors import StoreSchemaError, StoreUnavailableError
 
 
@@ -49,6 +57,7 @@ class Releases:
 
     def materialise(self, store: Callable[[], Store], number: int) -> None:
         """Put a release on disk, unless it is there."""
+        self._require_private()
         if self.holds(number):
             return
         with self._alone():
@@ -68,6 +77,7 @@ class Releases:
         ``anew`` opens the store that is asked for the release itself: the one that is looked at every few seconds may
         have been replaced by another since it was opened.
         """
+        self._require_private()
         newest = store.newest_release().number
         if self._follows(newest):
             self._require_same(store)  # also of another store the newest release may have that number
@@ -85,6 +95,24 @@ class Releases:
             changed = self._switch(folder)
             self._forget_later_than(newest)
             return Followed(newest, changed)
+
+    def _require_private(self) -> None:
+        """Also of a release that is on disk: what is there is run."""
+        with self._told():
+            require_private_folder(self.layout.base)
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """What a disk refuses, in a sentence."""
+        try:
+            yield
+        except NotPrivateError as error:
+            message = f"no release of the workflow store is kept in {self.layout.base} or run from there: {error}"
+            raise BundleError(message) from None
+        except OSError as error:
+            said = ": ".join(str(each) for each in (error.filename, error.strerror) if each) or str(error)
+            message = f"no release of the workflow store can be written to {self.layout.base}: {said}"
+            raise BundleError(message) from error
 
     def _follows(self, number: int) -> bool:
         tracked = self.layout.tracked()
@@ -106,20 +134,15 @@ class Releases:
     def _alone(self) -> Iterator[None]:
         """Nobody else changes the folder meanwhile. Whoever waited for one whom the store failed fails with it."""
         began = time.time()
-        try:
-            with self._lock():
-                self._fail_with_others(began)
+        with self._told(), self._lock():
+            self._fail_with_others(began)
+            self._clear_unfinished()
+            try:
+                yield
+            except BaseException as error:
                 self._clear_unfinished()
-                try:
-                    yield
-                except BaseException as error:
-                    self._clear_unfinished()
-                    self._after_failure(error)
-                    raise
-        except OSError as error:
-            said = ": ".join(str(each) for each in (error.filename, error.strerror) if each) or str(error)
-            base = self.layout.base
-            raise BundleError(f"no release of the workflow store can be written to {base}: {said}") from error
+                self._after_failure(error)
+                raise
 
     def _clear_unfinished(self) -> None:
         """Leftovers: whoever writes there holds the lock."""
@@ -133,7 +156,7 @@ class Releases:
                 sweep(self.layout)  # what was written of the release might be what fills the disk
             elif isinstance(error, StoreUnavailableError | StoreSchemaError):
                 failure = {"at": time.time(), "said": str(error)}
-                replace_file(self.layout.failed, json.dumps(failure).encode())
+                replace_private(self.layout.failed, json.dumps(failure).encode())
 
     def _fail_with_others(self, began: float) -> None:
         """Else twenty tasks that start while the store is down would each wait for it in turn."""
@@ -173,7 +196,7 @@ class Releases:
         try:
             known = json.loads(read_text(self.layout.store))["identity"]
         except FileNotFoundError:
-            replace_file(self.layout.store, json.dumps({"identity": store.identity}).encode())
+            replace_private(self.layout.store, json.dumps({"identity": store.identity}).encode())
             return
         except (ValueError, KeyError, TypeError):
             known = None

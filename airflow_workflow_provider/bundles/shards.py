@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from airflow_workflow_provider.bundles.dag_files import dag_file_name
-from airflow_workflow_provider.bundles.disk import read_text
 from airflow_workflow_provider.bundles.facts import FORMAT, facts_of, from_json, key_of, to_json
 from airflow_workflow_provider.bundles.layout import DIGITS, ENTRIES
+from airflow_workflow_provider.private_files import read_text
 from airflow_workflow_provider.store.records import ReleasedWorkflow
 
 

@@ -9,8 +9,8 @@ import time
 from collections.abc import Iterator
 from typing import Final
 
-from airflow_workflow_provider.bundles.disk import make_folder, remove_tree, replace_file
 from airflow_workflow_provider.bundles.layout import Layout
+from airflow_workflow_provider.private_files import make_folder, remove_tree, replace_private
 
 KEPT_SECONDS: Final = 3600.0
 """For that long a process may go on reading what is no longer in use."""
@@ -20,7 +20,7 @@ PAUSE_SECONDS: Final = 600.0
 def sweep_if_due(layout: Layout) -> None:
     """Sweep unless somebody did lately."""
     if _age(layout.swept) > PAUSE_SECONDS:
-        replace_file(layout.swept, b"")
+        replace_private(layout.swept, b"")
         sweep(layout)
 
 

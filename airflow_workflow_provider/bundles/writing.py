@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 from airflow_workflow_provider.bundles.dag_files import dag_file_name, dag_file_text, read_dag_file, sources_in
-from airflow_workflow_provider.bundles.disk import make_folder, read_text, write_new
 from airflow_workflow_provider.bundles.errors import BundleError
 from airflow_workflow_provider.bundles.facts import facts_of
 from airflow_workflow_provider.bundles.layout import ENTRIES, Layout
 from airflow_workflow_provider.bundles.shards import Shard
+from airflow_workflow_provider.private_files import make_folder, read_text, write_new
 from airflow_workflow_provider.store.records import ReleasedWorkflow, Source, Version
 
 Fetch = Callable[[Sequence[Version]], Mapping[str, Source]]

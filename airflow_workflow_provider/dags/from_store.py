@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from airflow_workflow_provider.bundles.dag_files import read_dag_file
-from airflow_workflow_provider.bundles.disk import read_text
 from airflow_workflow_provider.bundles.shards import relative_path
 from airflow_workflow_provider.dags.errors import UNEXPECTED
 from airflow_workflow_provider.dags.loaded import LoadedWorkflow, not_loaded
 from airflow_workflow_provider.dags.stored_dag import StoredWorkflow, load_stored
+from airflow_workflow_provider.private_files import read_text
 
 
 def follow_store(conn_id: str) -> StoredWorkflows:

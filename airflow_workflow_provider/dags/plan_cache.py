@@ -1,7 +1,8 @@
 """Plans of definitions that have not changed, kept on disk as Python keeps its bytecode.
 
-They are trusted as much as bytecode is: whoever can write there can write the definitions. Where that cannot be
-written nothing is kept. (``PYTHONDONTWRITEBYTECODE``, which container images set to stay small, says nothing about
+A plan names the classes that run, and no rule looks at it again: only this user reads and writes it, and one that
+somebody else could have written is made anew. Where nothing can be written nothing is kept.
+(``PYTHONDONTWRITEBYTECODE``, which container images set to stay small, says nothing about
 them.) Plans of a folder's definitions are kept together (``plan_pack``), those of the store one by one.
 """
 
@@ -9,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
+import logging
 from collections.abc import Sequence
 from contextlib import suppress
 from functools import cache
@@ -18,21 +19,38 @@ from pathlib import Path
 from airflow_workflow_provider.compiler.plan import Plan
 from airflow_workflow_provider.compiler.plan_json import load_plan
 from airflow_workflow_provider.definitions.library import FileStamp, file_stamp
+from airflow_workflow_provider.private_files import NotPrivateError, read_private, replace_private
+
+log = logging.getLogger(__name__)
 
 
 def load_from(place: str, key: str) -> tuple[Plan, str] | None:
     """The plan in a file that ``store_in`` wrote for the same ``key``, also as JSON."""
-    try:
-        with open(place, "rb") as file:
-            header, _, plan_json = file.read().partition(b"\n")
-    except OSError:
-        return None
+    header, _, plan_json = content_of(place).partition(b"\n")
     return plan_of(header, plan_json, key)
 
 
 def store_in(place: str, key: str, plan_json: str) -> None:
-    """Keep a plan's JSON in a file; ``key`` stands for all that it was made from."""
-    replace_file(place, f"{header_of(key)}\n{plan_json}".encode())
+    """Keep a plan's JSON in a file, if that can be done; ``key`` stands for all that it was made from."""
+    with suppress(OSError):
+        replace_private(place, f"{header_of(key)}\n{plan_json}".encode())
+
+
+def content_of(place: str) -> bytes:
+    """What is kept in a file: nothing if there is none, or if somebody else could have written it."""
+    try:
+        return read_private(place)
+    except NotPrivateError as error:
+        _say(str(error))
+    except OSError:
+        pass
+    return b""
+
+
+@cache
+def _say(problem: str) -> None:
+    """Once in a process."""
+    log.warning("plans are not read but made anew: %s", problem)
 
 
 def header_of(key: str, files: Sequence[FileStamp] = ()) -> str:
@@ -55,35 +73,6 @@ def plan_of(header: bytes, plan_json: bytes, key: str) -> tuple[Plan, str] | Non
         return load_plan(text), text
     except (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError):  # damaged
         return None
-
-
-def replace_file(place: str, content: bytes) -> None:
-    """Write a file as a whole: nobody ever sees a part of it. Nothing happens where that cannot be done."""
-    unfinished = f"{place}.{os.getpid()}"
-    try:
-        write_file(unfinished, content, os.O_TRUNC)
-        os.replace(unfinished, place)
-    except OSError:
-        with suppress(OSError):
-            os.remove(unfinished)
-
-
-def write_file(place: str, content: bytes, how: int) -> None:
-    """Write to a file, ``how`` is ``O_TRUNC`` or ``O_APPEND``; ``OSError`` if not all of it could be written.
-
-    In one system call, so that what several processes append does not mix.
-    """
-    flags = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | how
-    try:
-        file = os.open(place, flags, 0o666)
-    except FileNotFoundError:
-        os.makedirs(os.path.dirname(place), exist_ok=True)
-        file = os.open(place, flags, 0o666)
-    try:
-        if os.write(file, content) != len(content):
-            raise OSError(f"{place} could be written in part only")
-    finally:
-        os.close(file)
 
 
 def _facts(file: FileStamp) -> list[str | int]:

@@ -1,4 +1,5 @@
-"""The plans of a folder's definitions, in one file in its ``__pycache__`` (``PYTHONPYCACHEPREFIX`` moves it).
+"""The plans of a folder's definitions, in one file of each user in its ``__pycache__`` (``PYTHONPYCACHEPREFIX`` moves
+it).
 
 The file grows at its end, a line a plan: name of the definition, checksum, what the plan was made from, the plan. Of
 several lines for one name the last counts; a line that is cut off or damaged is as good as none. So processes need not
@@ -18,10 +19,10 @@ from typing import Final
 from zlib import crc32
 
 from airflow_workflow_provider.compiler.plan import Plan
-from airflow_workflow_provider.dags.plan_cache import header_of, plan_of, replace_file, write_file
+from airflow_workflow_provider.dags.plan_cache import content_of, header_of, plan_of
 from airflow_workflow_provider.definitions.library import FileStamp
+from airflow_workflow_provider.private_files import append_private, replace_private
 
-FILE: Final = "workflows.plans"
 _TOGETHER: Final = 100
 """Plans that are written at once: a load that is killed has not been in vain."""
 _SLACK: Final = 10_000
@@ -66,23 +67,20 @@ class PlanPack:
         """Write what is to be kept; ``is_all``: every definition of the folder has been asked for."""
         self._append()
         if is_all and self._size > 2 * sum(map(len, self._used.values())) + _SLACK:
-            replace_file(self.place, b"".join(_line(*item) for item in self._used.items()))
+            with suppress(OSError):
+                replace_private(self.place, b"".join(_line(*item) for item in self._used.items()))
 
     def _append(self) -> None:
         content = b"".join(self._waiting)
         self._waiting.clear()
         if content:
             with suppress(OSError):
-                write_file(self.place, content, os.O_APPEND)
+                append_private(self.place, content)
                 self._size += len(content)
 
     @cached_property
     def _content(self) -> bytes:
-        try:
-            with open(self.place, "rb") as file:
-                content = file.read()
-        except OSError:
-            return b""
+        content = content_of(self.place)
         self._size = len(content)
         return content
 
@@ -116,6 +114,8 @@ def _line(key: bytes, kept: bytes) -> bytes:
 
 
 def _place(folder: str) -> str:
+    """In a folder of this user: Python makes ``__pycache__`` with the umask, and several users may share it."""
+    cache = os.path.join(folder, "__pycache__")
     if sys.pycache_prefix:
-        return os.path.join(sys.pycache_prefix, os.path.abspath(folder).lstrip(os.sep), FILE)
-    return os.path.join(folder, "__pycache__", FILE)
+        cache = os.path.join(sys.pycache_prefix, os.path.abspath(folder).lstrip(os.sep))
+    return os.path.join(cache, f"workflows.{os.geteuid()}", "plans")

@@ -222,7 +222,7 @@ def test_a_release_of_which_a_part_was_removed_is_made_again(
 
 
 @pytest.mark.parametrize("mask", [0o000, 0o077])
-def test_others_may_read_and_never_write_whatever_the_umask_is(
+def test_others_neither_read_nor_write_whatever_the_umask_is(
     releases: Releases, store: WorkflowStore, folder: Path, mask: int
 ) -> None:
     put(store, sql_workflow("a"))
@@ -232,7 +232,7 @@ def test_others_may_read_and_never_write_whatever_the_umask_is(
         releases.materialise(lambda: store, 1)
     finally:
         os.umask(before)
-    assert modes(folder) == ({0o755}, {0o644})
+    assert modes(folder) == ({0o700}, {0o600})
 
 
 def test_the_folder_may_be_a_relative_path(

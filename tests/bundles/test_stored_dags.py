@@ -88,6 +88,17 @@ def test_a_plan_is_kept_and_used_in_later_releases_until_the_rules_change(
     assert [path.stat().st_mtime_ns > before for path, before in kept.items()].count(True) == 1
 
 
+def test_a_plan_that_others_could_have_written_is_made_anew(store: WorkflowStore, load: Load, folder: Path) -> None:
+    put(store, sql_workflow("a", "SELECT 'mine'"))
+    load()
+    (plan,) = plans(folder)
+    plan.write_bytes(plan.read_bytes().replace(b"mine", b"evil"))
+    assert load().dags["a"].task_dict["only"].sql == "SELECT 'evil'"  # a plan is believed
+    plan.chmod(0o660)
+    assert load().dags["a"].task_dict["only"].sql == "SELECT 'mine'"
+    assert plan.stat().st_mode & 0o777 == 0o600
+
+
 def test_what_the_rules_do_not_allow_any_more_is_broken_and_nothing_else(store: WorkflowStore, load: Load) -> None:
     publish(store, [submission(OPERATOR.format("a")), submission(sql_workflow("b"))], ANN, "", ANYTHING)
     found = load()

@@ -209,7 +209,7 @@ class TestPlanCache:
     def test_a_damaged_plan_is_made_anew(self, write: Write, bag: Any, tmp_path: Path) -> None:
         write("w.workflow.yaml", GOOD.format(name="w"))
         bag()
-        kept = tmp_path / "__pycache__" / "workflows.plans"
+        kept = tmp_path / "__pycache__" / f"workflows.{os.geteuid()}" / "plans"
         for damage in (b"", b"{}", kept.read_bytes()[:-20], b"\xff\x00"):
             kept.write_bytes(damage)
             assert set(bag().dags["w"].task_dict) == {"a"}

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import textwrap
 from pathlib import Path
+from zlib import crc32
 
 import pytest
 
 from airflow_workflow_provider import load_workflow_dags
+from airflow_workflow_provider.dags.plan_cache import _say
 from airflow_workflow_provider.definitions import reader
 
 DEFINITION = """
@@ -47,7 +50,7 @@ def define(folder: Path, name: str, description: str = "", file: str | None = No
 
 
 def pack_of(folder: Path) -> Path:
-    return folder / "__pycache__" / "workflows.plans"
+    return folder / "__pycache__" / f"workflows.{os.geteuid()}" / "plans"
 
 
 def load(folder: Path, read: list[str]) -> list[str]:
@@ -157,7 +160,7 @@ def test_the_prefix_of_the_bytecode_moves_it(tmp_path: Path, read: list[str], mo
     load(folder, read)
     assert load(folder, read) == []
     assert not (folder / "__pycache__").exists()
-    assert [path.name for path in elsewhere.rglob("*.plans")] == ["workflows.plans"]
+    assert [path.name for path in elsewhere.rglob("workflows.*/*")] == ["plans"]
 
 
 def test_a_plan_that_other_code_made_is_not_used(
@@ -174,6 +177,35 @@ def test_where_it_cannot_be_written_nothing_is_kept(tmp_path: Path, read: list[s
     define(tmp_path, "one")
     pack_of(tmp_path).mkdir(parents=True)
     assert load(tmp_path, read) == ["one"]
+    assert load(tmp_path, read) == ["one"]
+
+
+@pytest.mark.parametrize("mode", [0o620, 0o602, 0o666])
+def test_what_somebody_else_could_have_written_is_made_anew_and_said(
+    mode: int, tmp_path: Path, read: list[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    _say.cache_clear()
+    for name in ("one", "two"):
+        define(tmp_path, name)
+    load(tmp_path, read)
+    pack_of(tmp_path).chmod(mode)
+    assert load(tmp_path, read) == ["one", "two"]
+    assert caplog.text.count(f"plans are not read but made anew: {pack_of(tmp_path)} may be written by others") == 1
+    assert pack_of(tmp_path).stat().st_mode & 0o777 == 0o600
+    assert load(tmp_path, read) == []
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file to another user")
+@pytest.mark.parametrize("is_folder", [False, True])
+def test_a_plan_of_another_user_names_no_class_that_runs(*, is_folder: bool, tmp_path: Path, read: list[str]) -> None:
+    define(tmp_path, "one")
+    load(tmp_path, read)
+    content = pack_of(tmp_path).read_bytes()
+    header, _, plan = content.rstrip(b"\n").rpartition(b"\t")
+    kept = header.split(b"\t", 2)[2] + b"\t" + plan.replace(b"EmptyOperator", b"OtherOperator")
+    pack_of(tmp_path).write_bytes(b'"one.workflow.yaml"\t%08x\t%b\n' % (crc32(kept), kept))
+    assert "OtherOperator" in str(load_workflow_dags(tmp_path)["one"].doc_md)  # the forgery is a good one
+    os.chown(pack_of(tmp_path).parent if is_folder else pack_of(tmp_path), 65534, -1)
     assert load(tmp_path, read) == ["one"]
 
 
@@ -203,7 +235,7 @@ def test_processes_that_write_at_once_lose_nothing_that_is_not_made_again(tmp_pa
     assert [each.wait() for each in running] == [0] * 4
     load(tmp_path, read)
     assert load(tmp_path, read) == []
-    assert {path.name for path in pack_of(tmp_path).parent.glob("*plans*")} == {"workflows.plans"}
+    assert {path.name for path in pack_of(tmp_path).parent.iterdir()} == {"plans"}
 
 
 def run(before: str, folder: Path) -> subprocess.Popen[str]:
