@@ -78,7 +78,7 @@ class WorkflowRunOperator(BaseOperator, WorkflowTask):
             self.log.info("Run %s of workflow '%s' has succeeded", run_id, self.workflow)
             return
         self._tell_if_paused(context, run_id)
-        self._wait(run_id)
+        self._wait(context, run_id)
 
     def execute_complete(self, context: Context, event: Mapping[str, Any]) -> None:
         """Take the child's outcome."""
@@ -102,7 +102,7 @@ class WorkflowRunOperator(BaseOperator, WorkflowTask):
         waited_for = next((each for each in mine if run_state(self.workflow, each) != MISSING), None)
         if waited_for is not None:
             self.log.info("Run %s of workflow '%s' is not the one that is waited for", run_id, self.workflow)
-            self._wait(waited_for)
+            self._wait(context, waited_for)
 
     def _found(self, attempt: TaskAttempt) -> tuple[str, str] | None:
         """Run and state of the child that an earlier attempt, which was lost, has left; ``None`` for a fresh start."""
@@ -161,14 +161,14 @@ class WorkflowRunOperator(BaseOperator, WorkflowTask):
                 "Workflow '%s' is paused: run %s does not start before it is unpaused", self.workflow, run_id
             )
 
-    def _wait(self, run_id: str) -> NoReturn:
+    def _wait(self, context: Context, run_id: str) -> NoReturn:
         from airflow_workflow_provider.triggers.workflow_run import WorkflowRunTrigger
 
         self.log.info("Waiting for run %s of workflow '%s'", run_id, self.workflow)
         self.defer(
             trigger=WorkflowRunTrigger(self.workflow, run_id),
             method_name="execute_complete",
-            timeout=self.execution_timeout,
+            timeout=_left(self.execution_timeout, context),
         )
 
     def _reason(self, context: Context, run_id: str) -> str:
@@ -180,6 +180,14 @@ class WorkflowRunOperator(BaseOperator, WorkflowTask):
         states = ti.get_task_states(dag_id=self.workflow, run_ids=[run_id]).get(run_id, {})
         failed = [f"'{task}'" for task, state in states.items() if getattr(state, "value", state) == "failed"]
         return f"failed: {', '.join(sorted(failed))}" if failed else "its run was set to failed"
+
+
+def _left(timeout: timedelta | None, context: Context) -> timedelta | None:
+    """Of a task's timeout, which counts from the start of its attempt however often it waits."""
+    started: datetime | None = getattr(context["ti"], "start_date", None)
+    if timeout is None or started is None:
+        return timeout
+    return max(timeout - (datetime.now(timezone.utc) - started), timedelta(seconds=1))  # Airflow takes 0 for none
 
 
 def _attempt(context: Context) -> TaskAttempt:

@@ -7,15 +7,16 @@ import re
 from dataclasses import replace
 from datetime import date, datetime, timedelta, timezone
 from decimal import Decimal
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from airflow.sdk.exceptions import AirflowRuntimeError, ErrorType
+from airflow.sdk.exceptions import AirflowRuntimeError, ErrorType, TaskDeferred
 from airflow.sdk.execution_time.comms import ErrorResponse
 
 from airflow_workflow_provider.exceptions import VariableError
 from airflow_workflow_provider.listeners.abandoned import is_waited_for
-from airflow_workflow_provider.operators.workflow import refusal
+from airflow_workflow_provider.operators.workflow import WorkflowRunOperator, refusal
 from airflow_workflow_provider.runs.children import TaskAttempt, children_prefix, started_by
 from airflow_workflow_provider.runs.resolution import STARTED_BY, Given
 
@@ -150,6 +151,16 @@ def test_conf_holds_what_airflow_can_check_and_people_can_read() -> None:
 def test_a_value_that_no_run_can_be_given_is_named() -> None:
     with pytest.raises(VariableError, match="variable 'x': a value of type bytes cannot be kept"):
         FIRST.conf({"x": b"raw"})
+
+
+@pytest.mark.parametrize(("started", "least", "most"), [(0, 55, 60), (50, 5, 10), (300, 1, 1)])
+def test_a_timeout_is_one_however_often_a_task_waits(started: float, least: float, most: float) -> None:
+    operator = WorkflowRunOperator(workflow="child", task_id="t", execution_timeout=timedelta(seconds=60))
+    ti = SimpleNamespace(start_date=datetime.now(timezone.utc) - timedelta(seconds=started))
+    with pytest.raises(TaskDeferred) as caught:
+        operator._wait({"ti": ti}, "r")  # type: ignore[typeddict-item]
+    assert caught.value.timeout is not None
+    assert least <= caught.value.timeout.total_seconds() <= most
 
 
 def test_a_run_that_a_person_started_with_the_conf_of_a_child_has_no_parent() -> None:
