@@ -17,6 +17,10 @@ class ConditionError(WorkflowException):
     """An ``if:`` could not be evaluated."""
 
 
+class StatementError(WorkflowException):
+    """A database refused a statement that held a secret: what it said, without what it repeated."""
+
+
 class ConnectionFieldError(WorkflowException):
     """A connection lacks a field, or has one that makes no sense."""
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import logging
-from collections.abc import Iterator, Sequence
+import re
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any, Final
 
@@ -14,6 +15,7 @@ from airflow.sdk import Variable
 from airflow.sdk.log import mask_logs, mask_secret
 
 from airflow_workflow_provider.exceptions import VariableError
+from airflow_workflow_provider.operators.secret_forms import forms
 
 
 def read_secret(key: str) -> str:
@@ -32,19 +34,15 @@ def read_secret(key: str) -> str:
             "one that short out of logs"
         )
     _mask_what_leaves_this_process()
-    for form in _forms(text, shortest):
+    for form in forms(text, shortest):
         mask_secret(form)
         _read.add(form)
     return text
 
 
-def _forms(text: str, shortest: int) -> Iterator[str]:
-    """A secret, its lines (programs print line by line, and a key in PEM has many), and how JSON writes it."""
-    yield text
-    yield from (line for each in text.splitlines() if len(line := each.strip()) >= shortest)
-    yield from (json.dumps(text, ensure_ascii=plain)[1:-1] for plain in (True, False))
-
-
+_TELLING: Final = 4
+# Quoted parts, to their end or to the end of the line, and what stands in brackets.
+_VALUES: Final = re.compile(r"""'(?:[^']|'')*(?:'|$)|"[^"]*(?:"|$)|`[^`]*(?:`|$)|\([^)]*(?:\)|$)""")
 _read: Final[set[str]] = set()
 """The secrets that this process, which runs one task, has read, in each of their forms."""
 
@@ -59,11 +57,39 @@ def _without(secrets: Sequence[str], value: Any) -> Any:
         for secret in secrets:
             value = value.replace(secret, "***")
         return value
-    if isinstance(value, dict):
+    if isinstance(value, bytes):
+        for secret in secrets:
+            value = value.replace(secret.encode(), b"***")
+        return value
+    if isinstance(value, Mapping):
         return {_without(secrets, key): _without(secrets, item) for key, item in value.items()}
-    if type(value) in (list, tuple, set):
+    if isinstance(value, tuple) and hasattr(value, "_make"):  # a named tuple, as rows are
+        return value._make(_without(secrets, item) for item in value)
+    if isinstance(value, deque):
+        return deque((_without(secrets, item) for item in value), value.maxlen)
+    if isinstance(value, list | tuple | set | frozenset):
         return type(value)(_without(secrets, item) for item in value)
     return value
+
+
+def error_without_excerpts(error: BaseException) -> str:
+    """What a database says of a statement that held a secret, without what it repeats of the statement.
+
+    It may repeat a part of the secret, which no mask knows: of its first line only the words are left, none of the
+    values; and those only if they have nothing of the secret in them.
+    """
+    code = next((str(code) for name in ("sqlstate", "pgcode", "errno") if (code := getattr(error, name, None))), None)
+    if code is None and error.args and isinstance(error.args[0], int):
+        code = str(error.args[0])
+    words = _VALUES.sub("…", without_secrets(str(error.args[-1] if error.args else "")).strip().partition("\n")[0])
+    if any(part in words for secret in _read for part in _parts(secret)):
+        words = "its message is left out, since it repeats a part of a secret"
+    return f"{type(error).__name__}{f' {code}' if code else ''}: {words}"
+
+
+def _parts(secret: str) -> Iterator[str]:
+    """All stretches of it that are long enough to tell something."""
+    return (secret[start : start + _TELLING] for start in range(max(len(secret) - _TELLING + 1, 1)))
 
 
 def holds_secret(value: Any) -> bool:

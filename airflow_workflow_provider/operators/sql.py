@@ -7,12 +7,14 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.sql.operators.sql import SQLExecuteQueryOperator
-from airflow.sdk.exceptions import AirflowFailException
+from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 from airflow_workflow_provider.definitions.sql_text import SqlTextError, find_bind_parameters
 from airflow_workflow_provider.definitions.values import ValueTypeError, coerce
+from airflow_workflow_provider.exceptions import StatementError
 from airflow_workflow_provider.operators.binding import BindValueError, driver_of, prepare
 from airflow_workflow_provider.operators.client_files import keep_from_files
+from airflow_workflow_provider.operators.secrets import error_without_excerpts, holds_secret
 from airflow_workflow_provider.operators.variables import push_variable
 from airflow_workflow_provider.operators.workflow_task import WorkflowTask, skip
 
@@ -69,7 +71,19 @@ class WorkflowSQLOperator(SQLExecuteQueryOperator, WorkflowTask):
         """Run the statements, commit, then set the variables."""
         if self.conn_id is None:
             raise AirflowFailException("this SQL has no connection; add 'connection' to the task or to 'defaults'")
-        hook = self.get_db_hook()
+        try:
+            row = self._run(self.get_db_hook())
+        except AirflowException:
+            raise
+        except Exception as error:
+            if not holds_secret(list(self._values.values())):
+                raise
+            raise StatementError(error_without_excerpts(error)) from None
+        self._refuse_empty(context, row)
+        self._set(context, row)
+
+    def _run(self, hook: Any) -> Row | None:
+        """Run the statements and commit; the last one's first row, where it is wanted."""
         row: Row | None = None
         with closing(hook.get_conn()) as connection:
             prepare(connection)
@@ -93,8 +107,7 @@ class WorkflowSQLOperator(SQLExecuteQueryOperator, WorkflowTask):
                     _read_to_the_end(cursor)
             if not hook.get_autocommit(connection):
                 connection.commit()
-        self._refuse_empty(context, row)
-        self._set(context, row)
+        return row
 
     def _first_row(self, cursor: Any) -> Row | None:
         """The last statement's first row; ``None`` when it has no row."""

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import json
+from collections import deque, namedtuple
 from collections.abc import Iterator
+from types import MappingProxyType
 from typing import Any
 
+import jinja2
+import psycopg2.extensions
+import pymysql.converters
 import pytest
 from airflow.sdk.log import mask_logs
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
+from mysql.connector.conversion import MySQLConverter
 
 from airflow_workflow_provider.operators import secrets
 from airflow_workflow_provider.operators.secrets import holds_secret, read_secret, without_secrets
@@ -59,3 +68,70 @@ def test_the_name_of_a_part_of_a_result_may_be_a_secret() -> None:
 
     assert without_secrets({"abcdef": 1}) == {"***": 1}
     assert holds_secret({"by token": {"abcdef": 1}})
+
+
+Row = namedtuple("Row", ["name", "token"])
+
+
+@pytest.mark.parametrize(
+    ("value", "hidden"),
+    [
+        (Row("a", "abcdefghij"), Row("a", "***")),
+        (frozenset({"abcdef"}), frozenset({"***"})),
+        (deque(["abcdef"], maxlen=3), deque(["***"], maxlen=3)),
+        (b"x abcdef y", b"x *** y"),
+        (MappingProxyType({"k": ("abcdef",)}), {"k": ("***",)}),
+        ({"deep": [{"abcdef": {1, "abcdef"}}]}, {"deep": [{"***": {1, "***"}}]}),
+    ],
+)
+def test_results_of_every_shape_are_looked_through(value: Any, hidden: Any) -> None:
+    read_secret("long")
+    read_secret("short")
+    assert holds_secret(value)
+    assert without_secrets(value) == hidden
+    assert type(without_secrets(value)) is type(hidden)
+
+
+HOSTILE = st.text("aZ9'\"\\\n%&<> é$`\t", min_size=6, max_size=30).filter(lambda text: len(text.strip()) >= 6)
+WRITERS: dict[str, Any] = {
+    "repr": repr,
+    "repr of a list": lambda text: str([text, {"k": text}]),
+    "repr of bytes": lambda text: str(text.encode()),
+    "json": json.dumps,
+    "json with letters": lambda text: json.dumps(text, ensure_ascii=False),
+    "tojson": lambda text: filled("{{ x | tojson }}", text),
+    "urlencode": lambda text: filled("{{ x | urlencode }}", text),
+    "escape": lambda text: filled("{{ x | e }}", text),
+    "upper": lambda text: filled("{{ x | upper }}", text),
+    "title": lambda text: filled("{{ x | title }}", text),
+    "trim": lambda text: filled("{{ x | trim }}", text),
+    "reverse": lambda text: filled("{{ x | reverse }}", text),
+    "psycopg 2": lambda text: quoted_by_psycopg2(text),
+    "pymysql": lambda text: pymysql.converters.escape_item(text, "utf8mb4"),
+    "mysql-connector": lambda text: str(MySQLConverter().escape(text)),
+    "SQL": lambda text: "'" + text.replace("'", "''") + "'",
+}
+
+
+def quoted_by_psycopg2(text: str) -> str:
+    quoted: Any = psycopg2.extensions.adapt(text)
+    quoted.encoding = "utf8"
+    return str(quoted.getquoted().decode())
+
+
+def filled(template: str, text: str) -> str:
+    return jinja2.Environment().from_string(template).render(x=text)
+
+
+@settings(phases=[Phase.explicit, Phase.generate])
+@given(HOSTILE)
+def test_no_form_that_drivers_and_filters_make_is_left_whole(text: str) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AIRFLOW_VAR_HOSTILE", text)
+        patch.setattr(secrets, "mask_secret", lambda _: None)  # Airflow's masker forgets nothing
+        read_secret("hostile")
+    try:
+        for name, write in WRITERS.items():
+            assert "***" in without_secrets(write(text)), name
+    finally:
+        secrets._read.clear()
