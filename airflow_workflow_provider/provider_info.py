@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from airflow_workflow_provider import __version__
-from airflow_workflow_provider.definitions.stored.trust import DEFAULT_OPERATORS
+from airflow_workflow_provider.definitions.stored.trust import DEFAULT_OPERATORS, Limits
 
 _PACKAGE = "airflow_workflow_provider"
 
@@ -85,6 +85,7 @@ APERTURE: dict[str, Any] = {
 
 
 _ADDED = "0.1.0"
+_LIMITS = Limits()
 
 
 def _option(description: str, default: str, example: str | None = None) -> dict[str, Any]:
@@ -128,6 +129,18 @@ CONFIG: dict[str, Any] = {
                 "Keys, or patterns of them, of the Airflow Variables that are secrets of definitions in the store.",
                 "",
                 "marketing_*",
+            ),
+            "most_active_runs": _option(
+                "Runs at the same time (max_active_runs) that definitions in the store may ask for.",
+                str(_LIMITS.active_runs),
+            ),
+            "most_retries": _option("Retries that tasks of definitions in the store may have.", str(_LIMITS.retries)),
+            "shortest_interval": _option(
+                "Seconds between two runs of a schedule, at least, in definitions in the store.", str(_LIMITS.interval)
+            ),
+            "most_missed_runs": _option(
+                "Runs that definitions in the store may make up for (catchup) when they are published.",
+                str(_LIMITS.missed_runs),
             ),
             "package_publishers": _option(
                 "Roles whose users may publish packages, which are trusted code.", "Admin", "Admin, Platform"

@@ -107,7 +107,8 @@ class StoredWorkflow:
             document = self.parse()
         except DocumentError as error:
             return Reading(self.file, self.name, None, None, (document_diagnostic(error, self.file),))
-        return read_document(document, GivenSources(packages, self.files), self.trust)
+        at = datetime.fromisoformat(self.facts["published_at"])
+        return read_document(document, GivenSources(packages, self.files), self.trust, at)
 
     def _package_file(self, name: str, form: str) -> str:
         return f"{name}/{self.facts['packages'][name]['version']}.package.{form}"

@@ -40,6 +40,8 @@ from airflow_workflow_provider.definitions.sql_statements import statement_place
 from airflow_workflow_provider.definitions.sql_text import SqlTextError
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from airflow_workflow_provider.definitions.stored.trust import Trust
 
 SQL_FILE: Final = re.compile(r"[^\s;]+\.sql")
@@ -77,10 +79,13 @@ def read_workflow(path: str, library: Library | None = None) -> Reading:
     return read_document(document, library)
 
 
-def read_document(document: Document, sources: Sources, trust: Trust | None = None) -> Reading:
+def read_document(
+    document: Document, sources: Sources, trust: Trust | None = None, at: datetime | None = None
+) -> Reading:
     """Check a workflow document that has been parsed; ``sources`` is where it finds what it refers to.
 
-    ``trust``: what it may do; ``None`` for a file of the DAG folder, which is trusted code.
+    ``trust``: what it may do; ``None`` for a file of the DAG folder, which is trusted code. ``at``: when it was
+    published, if it has been.
     """
     path = document.file
     name = _name(document.data, path)
@@ -88,7 +93,7 @@ def read_document(document: Document, sources: Sources, trust: Trust | None = No
     checked = workflow or check_workflow(without(document.data, shape))[0]
     if checked is None:
         return Reading(path, name, document, None, _diagnostics(document, shape))
-    if trust is not None and (limits := check_stored_limits(checked)):
+    if trust is not None and (limits := check_stored_limits(checked, trust, at)):
         return Reading(path, name, document, None, _diagnostics(document, [*shape, *limits]))
     links = _Links(path, sources)
     definition = links.definition(checked, stored=trust is not None)

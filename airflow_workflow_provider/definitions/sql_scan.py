@@ -103,6 +103,7 @@ _ORACLE_CLOSERS = {"[": "]", "{": "}", "(": ")", "<": ">"}
 _DOLLAR_TAG = re.compile(r"\$(?:[A-Za-z_\u0080-\uffff][A-Za-z0-9_\u0080-\uffff]*)?\$")
 _COMMENT_EDGE = re.compile(r"/\*|\*/")
 _BRACKETS = re.compile(r"\[([^\]]*(?:\]\][^\]]*)*)\]")
+_LONGEST_BRACKETS = 1_000  # far more than an identifier has; each [ of a long text would else be looked at to its end
 _ARRAY_BEFORE = re.compile(r"\bARRAY\s+\Z", re.IGNORECASE)
 _BIND_INSIDE = re.compile(r"""(?<![\w:\\'"`\])]):[A-Za-z_]""")
 
@@ -280,7 +281,7 @@ def _bracket_end(sql: str, start: int) -> int | None:
         return None
     if _ARRAY_BEFORE.search(sql, max(0, start - 40), start):
         return None
-    match = _BRACKETS.match(sql, start)
+    match = _BRACKETS.match(sql, start, start + _LONGEST_BRACKETS)
     if match is None or not match[1].lstrip()[:1].isalpha():
         return None
     inside = _BIND_INSIDE.search(match[1])

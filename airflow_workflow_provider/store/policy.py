@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from airflow.configuration import conf
 
-from airflow_workflow_provider.definitions.stored.trust import DEFAULT_OPERATORS, Trust
+from airflow_workflow_provider.definitions.stored.trust import DEFAULT_OPERATORS, Limits, Trust
 
 SECTION: Final = "workflows"
 DEFAULT_CONN_ID: Final = "workflow_store"
@@ -29,6 +29,17 @@ def trust(*stores: str) -> Trust:
         notifiers=patterns("allowed_notifiers", ""),
         secrets=patterns("allowed_secrets", ""),
         refused_connections=tuple(dict.fromkeys((store_conn_id(), *_of_bundles(), *stores))),
+        limits=_limits(),
+    )
+
+
+def _limits() -> Limits:
+    usual = Limits()
+    return Limits(
+        active_runs=conf.getint(SECTION, "most_active_runs", fallback=usual.active_runs),
+        retries=conf.getint(SECTION, "most_retries", fallback=usual.retries),
+        interval=conf.getint(SECTION, "shortest_interval", fallback=usual.interval),
+        missed_runs=conf.getint(SECTION, "most_missed_runs", fallback=usual.missed_runs),
     )
 
 

@@ -11,12 +11,13 @@ from tests.docs.pages import ROOT, blocks, table
 
 PAGE = ROOT / "docs" / "trust.md"
 OPTIONS = CONFIG["workflows"]["options"]
-DEFAULTS = Trust(
-    **{
-        name: tuple(each for each in OPTIONS[f"allowed_{name}"]["default"].split(", ") if each)
-        for name in ("operators", "connections", "notifiers", "secrets")
-    }
-)
+
+
+def _patterns(name: str) -> tuple[str, ...]:
+    return tuple(each for each in OPTIONS[f"allowed_{name}"]["default"].split(", ") if each)
+
+
+DEFAULTS = Trust(_patterns("operators"), _patterns("connections"), _patterns("notifiers"), _patterns("secrets"))
 
 
 def _read(name: str) -> Reading:

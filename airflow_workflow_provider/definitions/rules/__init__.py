@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
+from datetime import datetime
 from itertools import islice
 from typing import Any, Final
 
@@ -32,6 +33,7 @@ from airflow_workflow_provider.definitions.rules import (
     sql_text,
     sql_traps,
     stored_limits,
+    stored_runs,
     template_file,
     template_text,
     unknown_source,
@@ -86,9 +88,12 @@ def check_written(definition: Definition, document: Document) -> list[Finding]:
     return list(limited(written_text.check(definition, document)))
 
 
-def check_stored_limits(workflow: Workflow) -> list[Finding]:
-    """Why a workflow from the store is too much for Airflow; empty if it is not. Comes before all that takes time."""
-    return list(limited(stored_limits.check(workflow)))
+def check_stored_limits(workflow: Workflow, trust: Trust, at: datetime | None) -> list[Finding]:
+    """Why a workflow from the store is too much for Airflow; empty if it is not. Comes before all that takes time.
+
+    ``at`` is when it was published, by default now.
+    """
+    return list(limited(stored_limits.check(workflow))) or list(limited(stored_runs.check(workflow, trust.limits, at)))
 
 
 def check_stored_name(model: type[Workflow] | type[Package], name: str) -> list[Finding]:

@@ -26,6 +26,16 @@ _LONGEST_ID: Final = 250
 
 
 @dataclass(frozen=True, slots=True)
+class Limits:
+    """How much a definition may ask of the scheduler; ``interval`` are seconds between two runs of a schedule."""
+
+    active_runs: int = 32
+    retries: int = 50
+    interval: int = 60
+    missed_runs: int = 5_000
+
+
+@dataclass(frozen=True, slots=True)
 class Trust:
     """Patterns of what is allowed; ``refused_connections`` goes before ``connections``.
 
@@ -37,6 +47,7 @@ class Trust:
     notifiers: tuple[str, ...] = ()
     secrets: tuple[str, ...] = ()
     refused_connections: tuple[str, ...] = ()
+    limits: Limits = Limits()
 
     def refuses_connection(self, name: str) -> bool:
         """Whether no stored definition may use a connection.
