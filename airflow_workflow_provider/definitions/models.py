@@ -188,7 +188,9 @@ class TaskBase(Model):
     variables: dict[VariableName, Any] = Field(default_factory=dict, description="Values for this task only.")
     retries: int | None = Field(None, ge=0, le=1_000_000, description="Attempts after the first one.")
     retry_delay: Duration | None = Field(None, description="Pause between attempts.")
-    timeout: Timeout | None = Field(None, description="A task that runs longer fails.")
+    timeout: Timeout | None = Field(
+        None, description="A task that takes longer fails; its condition and templates count."
+    )
     pool: str | None = Field(None, min_length=1, description="Airflow pool.")
     connection: str | None = Field(None, min_length=1, description="Airflow connection id.")
 
@@ -258,7 +260,9 @@ class Defaults(Model):
     connection: str | None = Field(None, min_length=1, description="Airflow connection id of SQL tasks.")
     retries: int | None = Field(None, ge=0, le=1_000_000, description="Attempts after the first one.")
     retry_delay: Duration | None = Field(None, description="Pause between attempts.")
-    timeout: Timeout | None = Field(None, description="A task that runs longer fails.")
+    timeout: Timeout | None = Field(
+        None, description="A task that takes longer fails; its condition and templates count."
+    )
     pool: str | None = Field(None, min_length=1, description="Airflow pool.")
 
 

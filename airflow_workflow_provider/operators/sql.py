@@ -16,6 +16,7 @@ from airflow_workflow_provider.operators.binding import BindValueError, driver_o
 from airflow_workflow_provider.operators.client_files import keep_from_files
 from airflow_workflow_provider.operators.secrets import error_without_excerpts, holds_secret
 from airflow_workflow_provider.operators.variables import push_variable
+from airflow_workflow_provider.operators.within_timeout import within_timeout
 from airflow_workflow_provider.operators.workflow_task import WorkflowTask, skip
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ class WorkflowSQLOperator(SQLExecuteQueryOperator, WorkflowTask):
         self.guarded = guarded
         self._values: dict[str, Any] = {}
 
+    @within_timeout
     def render_template_fields(self, context: Context, jinja_env: jinja2.Environment | None = None) -> None:
         """Look up the values of all bind parameters; *Rendered Templates* shows them beside the SQL, secrets as ***."""
         variables = self.variables_if_it_runs(context)

@@ -12,6 +12,7 @@ from airflow.sdk.exceptions import AirflowRuntimeError, ErrorType
 from airflow_workflow_provider.compiler.plan import OUTCOME, REASON
 from airflow_workflow_provider.definitions.diagnostics import one_line
 from airflow_workflow_provider.exceptions import SubWorkflowError
+from airflow_workflow_provider.operators.within_timeout import within_timeout
 from airflow_workflow_provider.operators.workflow_task import WorkflowTask, is_resumed
 from airflow_workflow_provider.runs.children import TaskAttempt
 from airflow_workflow_provider.runs.state import MISSING, count_runs, is_not_found, run_state
@@ -57,6 +58,7 @@ class WorkflowRunOperator(BaseOperator, WorkflowTask):
         self.variables: Mapping[str, Any] = {}
         self.child_run_id: str | None = None
 
+    @within_timeout
     def render_template_fields(self, context: Context, jinja_env: jinja2.Environment | None = None) -> None:
         """Look up the values for the child; *Rendered Templates* shows them.
 

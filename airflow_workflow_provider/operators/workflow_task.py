@@ -19,6 +19,7 @@ from airflow_workflow_provider.definitions.values import describe, without_reser
 from airflow_workflow_provider.exceptions import ConditionError, VariableError
 from airflow_workflow_provider.operators.secrets import without_secrets
 from airflow_workflow_provider.operators.variables import RunVariables, TaskVariables, VariablesView, push_variable
+from airflow_workflow_provider.operators.within_timeout import within_timeout
 from airflow_workflow_provider.runs.resolution import as_declared
 
 if TYPE_CHECKING:
@@ -120,6 +121,7 @@ def workflow_class(operator: type[BaseOperator]) -> type[BaseOperator]:
     if issubclass(operator, WorkflowTask):
         return operator
 
+    @within_timeout
     def render_template_fields(self: Any, context: Context, jinja_env: jinja2.Environment | None = None) -> None:
         variables = self.variables_if_it_runs(context)
         if self.workflow_text_is_stored:
