@@ -42,13 +42,22 @@ def load_wanted(library: Library, name: str) -> list[LoadedWorkflow]:
 
 @contextmanager
 def _plan_packs(*, is_all: bool) -> Iterator[PlanPacks]:
-    """What keeps the plans of each folder; saved also when the loading is broken off."""
+    """What keeps the plans of each folder; saved also when the loading, or this saving, is broken off.
+
+    Airflow does so after ``[core] dagbag_import_timeout``, wherever it is. What had not been asked for by then is kept.
+    """
     packs: PlanPacks = {}
     try:
         yield packs
-    finally:
-        for pack in packs.values():
-            pack.save(is_all=is_all)
+        _save(packs, is_all=is_all)
+    except BaseException:
+        _save(packs, is_all=False)
+        raise
+
+
+def _save(packs: PlanPacks, *, is_all: bool) -> None:
+    for pack in packs.values():
+        pack.save(is_all=is_all)
 
 
 def _may_define(path: str, name: str) -> bool:

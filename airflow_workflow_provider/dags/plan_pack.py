@@ -72,11 +72,11 @@ class PlanPack:
 
     def _append(self) -> None:
         content = b"".join(self._waiting)
-        self._waiting.clear()
         if content:
             with suppress(OSError):
                 append_private(self.place, content)
                 self._size += len(content)
+        self._waiting.clear()  # not before: whoever is stopped in between saves once more
 
     @cached_property
     def _content(self) -> bytes:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import textwrap
 from pathlib import Path
+from types import FrameType
 from zlib import crc32
 
 import pytest
+from airflow.sdk.exceptions import AirflowTaskTimeout
 
 from airflow_workflow_provider import load_workflow_dags
 from airflow_workflow_provider.dags.plan_cache import _say
@@ -220,6 +223,60 @@ def test_a_load_that_is_killed_leaves_what_it_has_done(tmp_path: Path, read: lis
     deadly.unlink()
     assert len(load(tmp_path, read)) <= 50
     assert load(tmp_path, read) == []
+
+
+class _Stop:
+    """Airflow's timeout, after so many calls of functions of this package."""
+
+    def __init__(self, calls: int) -> None:
+        self.left = calls
+
+    def __call__(self, frame: FrameType, event: str, _: object) -> None:
+        if event == "call" and "airflow_workflow_provider" in frame.f_code.co_filename:
+            self.left -= 1
+            if self.left == 0:
+                raise AirflowTaskTimeout
+
+
+def interrupted(folder: Path, calls: int) -> bool:
+    """Load the folder until the timeout; whether that was before its end."""
+    sys.setprofile(_Stop(calls))
+    try:
+        load_workflow_dags(folder)
+    except AirflowTaskTimeout:
+        return True
+    finally:
+        sys.setprofile(None)
+    return False
+
+
+def test_an_interrupted_load_throws_no_plan_away(tmp_path: Path, read: list[str]) -> None:
+    for number in range(200):
+        define(tmp_path, f"w{number:03}")
+    load(tmp_path, read)
+    load_workflow_dags(tmp_path)
+    pack_of(tmp_path).write_bytes(pack_of(tmp_path).read_bytes() * 3)  # more than half of it is of no use
+    assert interrupted(tmp_path, 2_000)
+    assert load(tmp_path, read) == []
+    assert pack_of(tmp_path).stat().st_size < 1_000_000
+
+
+def test_wherever_a_load_is_interrupted_what_it_has_planned_is_kept(tmp_path: Path, read: list[str]) -> None:
+    for name in ("one", "two", "three"):
+        define(tmp_path, name)
+    (tmp_path / "broken.workflow.yaml").write_text("workflow: [")
+    for calls in range(1, 100_000, 7):
+        pack_of(tmp_path).unlink(missing_ok=True)
+        read.clear()
+        if not interrupted(tmp_path, calls):
+            break
+        kept = pack_of(tmp_path).read_bytes() if pack_of(tmp_path).exists() else b""
+        planned = set(re.findall(rb'(?m)^"(\w+)\.', kept))
+        begun = {name.encode() for name in read} - {b"broken"}
+        assert len(begun - planned) <= 1, calls  # the one that was being planned
+    else:
+        raise AssertionError("a load has no end")
+    assert calls > 100
 
 
 def test_processes_that_write_at_once_lose_nothing_that_is_not_made_again(tmp_path: Path, read: list[str]) -> None:
