@@ -82,6 +82,7 @@ EXAMPLES: Final[Mapping[tuple[str, str], str]] = {
     ("SqlTask", "sql"): "sql: SELECT id FROM campaigns WHERE launch_date = :ds",
     ("SqlTask", "set"): "set: {active_campaign_id: id}",
     ("SqlTask", "on_empty"): "on_empty: skip",
+    ("SqlTask", "autocommit"): "autocommit: true",
     ("PackageTask", "package"): "package: warm_cache",
     ("PackageTask", "set"): "set: {rows_published: outputs.0.records_count}",
     ("WorkflowTask", "workflow"): "workflow: campaign_metrics",
@@ -169,11 +170,11 @@ A task has at most one edge from another task. Cycles, unknown sources and edges
     "SqlTask": """\
 - `sql` is one statement, a list of statements, or the path of a `.sql` file in the definition's folder or below \
 it (which may hold several statements, separated by `;`); a list may mix both. All statements of a task run in one \
-transaction, which is committed before variables are set.
+transaction, which is committed before variables are set; with `autocommit: true` each commits by itself.
 - `:name` is a bind parameter: a variable or a [built-in](#built-ins). `::type` casts, literals, quoted \
 identifiers and comments stay as they are; `\\:` is a colon.
 - `set: x` fills `x` from the first column of the last statement's first row; `set: {x: column, y: other}` fills \
-several, by column name.
+several, by column name. Of a procedure that returns several sets of rows the last one counts.
 - `on_empty` says what happens when there is no row: `null` sets the variables to null, `skip` skips the task, \
 `fail` fails it without another attempt.
 """,

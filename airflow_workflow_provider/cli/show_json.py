@@ -83,6 +83,7 @@ def _work(work: Work) -> dict[str, Any]:
             "statements": list(work.statements),
             "set": dict(work.set),
             "on_empty": work.on_empty,
+            "autocommit": work.autocommit,
         }
     if isinstance(work, OperatorWork):
         kind = {"kind": "operator"} if work.package is None else {"kind": "package", "package": work.package}

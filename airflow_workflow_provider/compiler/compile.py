@@ -208,6 +208,7 @@ def _work(definition: Definition, name: str, task: AnyTask) -> Work:
             statements=tuple(statement.text for statement in definition.statements[name]),
             set=set_by(task),
             on_empty=task.on_empty or "null",
+            autocommit=task.autocommit,
         )
     if isinstance(task, PackageTask):
         run = package_run(definition.packages[task.package])

@@ -105,12 +105,16 @@ class Scope:
 
 @dataclass(frozen=True, slots=True)
 class SqlWork:
-    """SQL statements run in order in one session; ``set`` maps variables to columns (``None``: the first)."""
+    """SQL statements run in order in one session; ``set`` maps variables to columns (``None``: the first).
+
+    ``autocommit``: each is a transaction of its own.
+    """
 
     connection: str
     statements: tuple[str, ...]
     set: Mapping[str, str | None] = field(default_factory=dict)
     on_empty: str = "null"
+    autocommit: bool = False
 
 
 @dataclass(frozen=True, slots=True)

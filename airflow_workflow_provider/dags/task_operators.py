@@ -56,6 +56,7 @@ def _sql_operator(plan: Plan, task: PlannedTask) -> BaseOperator:
         conn_id=work.connection or None,
         set_variables=work.set,
         on_empty=work.on_empty,
+        autocommit=work.autocommit,
         guarded=plan.stored,
         **task_arguments(plan, task),
     )

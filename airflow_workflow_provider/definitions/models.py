@@ -207,6 +207,7 @@ class SqlTask(TaskBase):
     on_empty: Literal["null", "skip", "fail"] | None = Field(
         None, description="What an empty result means: a null value (default), skipped, or failure."
     )
+    autocommit: bool = Field(False, description="Each statement by itself, not all in one transaction.")
 
 
 class PackageTask(TaskBase):

@@ -49,6 +49,11 @@ class Driver:
     dialect: Dialect = Dialect.ANY
     family: str = ""
 
+    @property
+    def is_mysql(self) -> bool:
+        """Whether it speaks to MySQL or MariaDB."""
+        return self.dialect is Dialect.MYSQL
+
     def bind(self, sql: str, values: Mapping[str, object]) -> tuple[str, Parameters]:
         """The text and parameters for ``cursor.execute``; pass no parameters if they are empty."""
         if self.family == "mysql-connector":

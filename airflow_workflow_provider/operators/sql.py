@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.sql.operators.sql import SQLExecuteQueryOperator
@@ -12,20 +11,16 @@ from airflow.sdk.exceptions import AirflowException, AirflowFailException
 from airflow_workflow_provider.definitions.sql_text import SqlTextError, find_bind_parameters
 from airflow_workflow_provider.definitions.values import ValueTypeError, coerce
 from airflow_workflow_provider.exceptions import StatementError
-from airflow_workflow_provider.operators.binding import BindValueError, driver_of, prepare
-from airflow_workflow_provider.operators.client_files import keep_from_files
+from airflow_workflow_provider.operators.binding import BindValueError
 from airflow_workflow_provider.operators.secrets import error_without_excerpts, holds_secret
-from airflow_workflow_provider.operators.variables import push_variable
+from airflow_workflow_provider.operators.sql_session import Deadline, Row, SqlSession, open_session
+from airflow_workflow_provider.operators.variables import push_variable, refuse_unkept
 from airflow_workflow_provider.operators.within_timeout import within_timeout
 from airflow_workflow_provider.operators.workflow_task import WorkflowTask, skip
 
 if TYPE_CHECKING:
     import jinja2
     from airflow.sdk import Context
-
-
-Row = tuple[tuple[str, Any], ...]
-"""Column names with values, in the query's order; names may repeat."""
 
 
 class WorkflowSQLOperator(SQLExecuteQueryOperator, WorkflowTask):
@@ -74,7 +69,7 @@ class WorkflowSQLOperator(SQLExecuteQueryOperator, WorkflowTask):
         if self.conn_id is None:
             raise AirflowFailException("this SQL has no connection; add 'connection' to the task or to 'defaults'")
         try:
-            row = self._run(self.get_db_hook())
+            row, values = self._run(self.get_db_hook())
         except AirflowException:
             raise
         except Exception as error:
@@ -82,57 +77,49 @@ class WorkflowSQLOperator(SQLExecuteQueryOperator, WorkflowTask):
                 raise
             raise StatementError(error_without_excerpts(error)) from None
         self._refuse_empty(context, row)
-        self._set(context, row)
+        for name, value in values.items():
+            push_variable(context, name, value)
+            self.log.info("Set variable %s", name)
 
-    def _run(self, hook: Any) -> Row | None:
-        """Run the statements and commit; the last one's first row, where it is wanted."""
+    def _run(self, hook: Any) -> tuple[Row | None, dict[str, Any]]:
+        """Run the statements and commit: the last one's first row, and the variables that it sets.
+
+        A value that cannot be kept undoes everything: nothing has been done when the task has failed.
+        """
         row: Row | None = None
-        with closing(hook.get_conn()) as connection:
-            prepare(connection)
-            driver = driver_of(hook, connection)
-            if self.guarded:
-                keep_from_files(connection)
-            if hook.supports_autocommit:
-                hook.set_autocommit(connection, self.autocommit)
-            with closing(connection.cursor()) as cursor:
-                statements = self._statements
-                for number, statement in enumerate(statements, start=1):
-                    self.log.info("Executing: %s", statement)
-                    try:
-                        text, values = driver.bind(statement, self._values)
-                    except (SqlTextError, BindValueError) as error:
-                        raise AirflowFailException(str(error)) from None
-                    cursor.execute(text, values) if values else cursor.execute(text)
-                    self.log.info("Rows: %s", cursor.rowcount)
-                    if number == len(statements) and (self.set_variables or self.on_empty != "null"):
-                        row = self._first_row(cursor)
-                    _read_to_the_end(cursor)
-            if not hook.get_autocommit(connection):
-                connection.commit()
-        return row
+        deadline = Deadline(self.execution_timeout)
+        with open_session(hook, deadline, autocommit=self.autocommit, guarded=self.guarded) as session:
+            for statement in self._statements:
+                columns, row = self._run_statement(session, statement)
+            if columns is None and (self.set_variables or self.on_empty != "null"):
+                raise AirflowFailException(
+                    "the last statement returns no rows, so 'set' and 'on_empty' have nothing to look at; end with a "
+                    "SELECT"
+                )
+            values = {name: self._value(name, column, row) for name, column in self.set_variables.items()}
+            for name, value in values.items():
+                refuse_unkept(name, value)
+            session.commit()
+        return row, values
 
-    def _first_row(self, cursor: Any) -> Row | None:
-        """The last statement's first row; ``None`` when it has no row."""
-        if cursor.description is None:
-            raise AirflowFailException(
-                "the last statement returns no rows, so 'set' and 'on_empty' have nothing to look at; end with a SELECT"
+    def _run_statement(self, session: SqlSession, statement: str) -> tuple[list[str] | None, Row | None]:
+        self.log.info("Executing: %s", statement)
+        try:
+            count, columns, row = session.run(statement, self._values)
+        except (SqlTextError, BindValueError) as error:
+            raise AirflowFailException(str(error)) from None
+        self.log.info("Rows: %s", count)
+        if not self.autocommit and len(self._statements) > 1 and session.commits_by_itself(statement):
+            self.log.warning(
+                "This database commits with such a statement: what ran before it stays if a later one fails"
             )
-        row = cursor.fetchone()
-        columns = [column[0] for column in cursor.description]
-        return None if row is None else tuple(zip(columns, row, strict=True))
+        return columns, row
 
     def _refuse_empty(self, context: Context, row: Row | None) -> None:
         if row is None and self.on_empty == "skip":
             skip(context, "the query returned no row (on_empty: skip)")
         if row is None and self.on_empty == "fail":
             raise AirflowFailException("the query returned no row (on_empty: fail)")
-
-    def _set(self, context: Context, row: Row | None) -> None:
-        """All or none: a value that its type cannot hold sets nothing."""
-        values = {name: self._value(name, column, row) for name, column in self.set_variables.items()}
-        for name, value in values.items():
-            push_variable(context, name, value)
-            self.log.info("Set variable %s", name)
 
     def _value(self, name: str, column: str | None, row: Row | None) -> Any:
         if row is None:
@@ -143,17 +130,6 @@ class WorkflowSQLOperator(SQLExecuteQueryOperator, WorkflowTask):
             return coerce(value, declared.type if declared else None, name)
         except ValueTypeError as error:
             raise AirflowFailException(str(error)) from None
-
-
-def _read_to_the_end(cursor: Any) -> None:
-    """Fetch what is left of a result and drop it.
-
-    Until then some drivers refuse to commit (mysql-connector-python), and some databases have not even run the whole
-    query (Trino).
-    """
-    if cursor.description is not None:
-        while cursor.fetchmany(1000):
-            pass
 
 
 def _column(row: Row, column: str | None, variable: str) -> Any:

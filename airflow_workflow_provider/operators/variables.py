@@ -8,6 +8,8 @@ from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from airflow.sdk.exceptions import AirflowFailException
+
 from airflow_workflow_provider.compiler.plan import PlannedSchedule, PlannedVariable, Scope
 from airflow_workflow_provider.definitions.diagnostics import suggestion, unknown_name
 from airflow_workflow_provider.definitions.references import AS_IN_AIRFLOW, BUILT_INS, exact_reference
@@ -199,10 +201,17 @@ def task_states(context: Context, tasks: list[str]) -> dict[str, str]:
 
 def push_variable(context: Context, name: str, value: Any) -> None:
     """Keep a value that a task sets under its name, on the task's XCom tab."""
+    context["ti"].xcom_push(key=name, value=refuse_unkept(name, value))
+
+
+def refuse_unkept(name: str, value: Any) -> Any:
+    """A value as it is kept; ``AirflowFailException`` for one that never can be: another attempt has the same."""
     try:
         encoded = to_json(value)
     except TypeError as error:
-        raise VariableError(f"variable '{name}': {error}") from None
+        raise AirflowFailException(f"variable '{name}': {error}") from None
     if holds_secret(encoded):
-        raise VariableError(f"variable '{name}' would hold a secret, which Airflow would store; set something else")
-    context["ti"].xcom_push(key=name, value=encoded)
+        raise AirflowFailException(
+            f"variable '{name}' would hold a secret, which Airflow would store; set something else"
+        )
+    return encoded

@@ -7,6 +7,7 @@ import json
 import sqlite3
 from importlib import import_module
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -20,7 +21,7 @@ from airflow_workflow_provider.definitions.given import GivenSources, given_pack
 from airflow_workflow_provider.definitions.reader import read_document
 from airflow_workflow_provider.definitions.stored.arguments import OF_EVERY_OPERATOR, OWN_OPERATORS
 from airflow_workflow_provider.definitions.stored.trust import DEFAULT_OPERATORS, Trust, matches
-from airflow_workflow_provider.operators.client_files import keep_from_files
+from airflow_workflow_provider.operators.client_files import guarded_connection
 from airflow_workflow_provider.provider_info import get_provider_info
 from tests.dag_test_run import run_folder
 
@@ -146,7 +147,7 @@ def test_sqlite_opens_no_other_file(tmp_path: Path, statement: str) -> None:
     other = tmp_path / "other.db"
     with sqlite3.connect(tmp_path / "own.db", isolation_level=None) as connection:
         connection.execute("CREATE TABLE t (x)")
-        keep_from_files(connection)
+        assert guarded_connection(SimpleNamespace(get_conn=lambda: connection)) is connection
         connection.execute("INSERT INTO t VALUES (1)")
         with pytest.raises(sqlite3.DatabaseError, match=r"not authorized|authorization denied"):
             connection.execute(statement.format(file=other))

@@ -140,7 +140,8 @@ def _work(task: PlannedTask) -> str:
     work = task.work
     if isinstance(work, SqlWork):
         count = "" if len(work.statements) == 1 else f" ({len(work.statements)} statements)"
-        return f"SQL on {printable(work.connection) or 'no connection'}{count}"
+        each = ", each committed by itself" if work.autocommit else ""
+        return f"SQL on {printable(work.connection) or 'no connection'}{count}{each}"
     if isinstance(work, WorkflowWork):
         return f"workflow {work.workflow}, waited for"
     operator = work.operator

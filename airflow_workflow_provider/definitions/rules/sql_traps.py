@@ -20,6 +20,13 @@ _TRIGGER: Final = re.compile(r"\s*CREATE\b[^(]{0,60}\bTRIGGER\b", re.IGNORECASE)
 _STRANGE: Final = re.compile(
     "[\\x00-\\x08\\x0b\\x0e-\\x1f\\x7f-\\x9f\\xa0\\xad\\u2000-\\u200f\\u2018-\\u201e\\u2028-\\u202f\\u205f-\\u206f\\u3000\\ufeff]"
 )
+_ALONE: Final = re.compile(
+    r"(?:\s|--[^\n]*\n|/\*.*?\*/)*"
+    r"(VACUUM|(?:CREATE|DROP|ALTER)\s+(?:DATABASE|TABLESPACE)|(?:CREATE(?:\s+UNIQUE)?|DROP)\s+INDEX\s+CONCURRENTLY"
+    r"|REINDEX\s.*\sCONCURRENTLY)\b",
+    re.IGNORECASE | re.DOTALL,
+)
+"""What the databases that have it refuse within a transaction (PostgreSQL, SQLite)."""
 _QUOTES: Final = re.compile("[\u2018-\u201e]")
 
 
@@ -29,8 +36,18 @@ def check(definition: Definition) -> Iterator[Finding]:
         task = definition.tasks[name]
         for statement in statements:
             yield from _check_statement(statement)
+            if isinstance(task, SqlTask) and not task.autocommit:
+                yield from _check_transaction(statement)
         if statements and isinstance(task, SqlTask) and task.on_empty in ("skip", "fail"):
             yield from _check_aggregate(statements[-1], task.on_empty)
+
+
+def _check_transaction(statement: Statement) -> Iterator[Finding]:
+    found = _ALONE.match(statement.text)
+    if found:
+        words = " ".join(found[1].upper().split())
+        message = f"{words} cannot run in a transaction, which the statements of a task are; add 'autocommit: true'"
+        yield Finding(statement.location, message, RULE)
 
 
 def _check_statement(statement: Statement) -> Iterator[Finding]:
