@@ -10,6 +10,7 @@
     tracking                     link to the one of these that is in use
     unfinished/                  what nobody sees yet
     store.json                   whose releases these are
+    taken.json                   names of workflows in the newest release that DAGs from elsewhere bear
 """
 
 from __future__ import annotations
@@ -50,6 +51,7 @@ class Layout:
         self.tracking = os.path.join(base, "tracking")
         self.unfinished = os.path.join(base, "unfinished")
         self.store = os.path.join(base, "store.json")
+        self.taken = os.path.join(base, "taken.json")
         self.failed = os.path.join(base, "failed.json")
         self.swept = os.path.join(base, "swept")
 

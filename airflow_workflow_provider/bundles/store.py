@@ -14,7 +14,9 @@ from airflow.dag_processing.bundles.base import BaseDagBundle, BundleVersionLock
 
 from airflow_workflow_provider.bundles.errors import BundleError
 from airflow_workflow_provider.bundles.releases import Releases, touch
+from airflow_workflow_provider.bundles.taken_names import dags_of_others, give_way
 from airflow_workflow_provider.store.errors import StoreError, StoreSchemaError, StoreUnavailableError
+from airflow_workflow_provider.store.policy import own_bundles
 
 if TYPE_CHECKING:
     from airflow_workflow_provider.store.repository import WorkflowStore
@@ -74,6 +76,10 @@ class WorkflowStoreDagBundle(BaseDagBundle):
         if self.version:
             raise BundleError(f"bundle '{self.name}' is pinned to release {self.version}; it cannot be refreshed")
         self._touch_again()
+        self._follow()
+        self._give_way()
+
+    def _follow(self) -> None:
         try:
             followed = self._releases.follow(self._open(), self._open_anew)
         except (StoreUnavailableError, StoreSchemaError) as error:
@@ -84,6 +90,20 @@ class WorkflowStoreDagBundle(BaseDagBundle):
         if self._is_failing:
             self._is_failing = False
             log.warning("Bundle '%s': the workflow store answers again; release %s", self.name, followed.release)
+
+    def _give_way(self) -> None:
+        """To DAGs from elsewhere that have the names of workflows. Only the dag processor has Airflow's database."""
+        if self.name not in (each.get("name") for each in own_bundles()):
+            return  # loaded by a DAG file
+        from airflow.utils.session import create_session
+        from sqlalchemy.exc import SQLAlchemyError
+
+        try:
+            with create_session() as session:
+                others = dags_of_others(session)
+            touch(str(self.path), give_way(self._releases.layout, others))
+        except (SQLAlchemyError, RuntimeError, OSError) as error:  # a worker that follows the store has none
+            log.info("Bundle '%s': not looked at: which names other DAGs have (%s)", self.name, error)
 
     def _plan_touches(self, changed: tuple[str, ...]) -> None:
         """What changed looks new once more at the next look: a parse that began before the switch may end after it and

@@ -17,6 +17,7 @@ from airflow.sdk import DAG, get_parsing_context
 
 from airflow_workflow_provider.bundles.facts import Facts, key_of
 from airflow_workflow_provider.bundles.layout import Layout
+from airflow_workflow_provider.bundles.taken_names import taken_by
 from airflow_workflow_provider.compiler.plan import Plan
 from airflow_workflow_provider.dags import plan_cache
 from airflow_workflow_provider.dags.broken import broken_dag
@@ -47,8 +48,20 @@ def stored_dag(
     stored = StoredWorkflow(file, workflow, form, definition, files, packages)
     with collector_paused():
         for_worker = get_parsing_context().dag_id == stored.name
+        if not for_worker and (place := taken_by(_layout(file), stored.name)):
+            return _without_name(stored, place)
         loaded = alone(stored.origin, stored.name, lambda: load_stored(stored, for_worker=for_worker))
     return loaded.dag or broken_dag(stored.name, loaded.diagnostics)
+
+
+def _without_name(stored: StoredWorkflow, place: str) -> DAG:
+    """A workflow whose name another DAG has; runs that it has begun go on."""
+    message = (
+        f"Airflow has a DAG '{stored.name}', {place}, which keeps the name; publish this workflow under another name, "
+        "or remove that DAG"
+    )
+    found = Diagnostic(stored.file, 1, 1, "workflow", message, "dag_id_taken")
+    return broken_dag(f"{stored.name}.stored", [found])
 
 
 @dataclass(frozen=True)
@@ -155,9 +168,14 @@ def _named(stored: StoredWorkflow, reading: Reading) -> Reading:
 
 def _plan_place(path: str, key: str) -> str:
     """Beside the DAG file as all releases share it; nowhere if the file was copied elsewhere."""
-    shards = os.path.dirname(os.path.dirname(os.path.realpath(path)))
-    shared = Layout(os.path.dirname(shards)).object(key)
+    shared = _layout(path).object(key)
     return shared.removesuffix(".py") + ".plan" if os.path.exists(shared) else ""
+
+
+def _layout(path: str) -> Layout:
+    """The folder of releases that a DAG file is in."""
+    shards = os.path.dirname(os.path.dirname(os.path.realpath(path)))
+    return Layout(os.path.dirname(shards))
 
 
 def _plan_key(stored: StoredWorkflow) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from airflow.models.dag import DagModel
 from airflow.models.dagbundle import DagBundleModel
-from sqlalchemy import delete
+from sqlalchemy import delete, update
 
 from tests.cli_store.conftest import Run
 from tests.stores import sql_workflow
@@ -65,7 +65,33 @@ def test_the_name_of_a_dag_from_elsewhere_is_refused(run: Run, folder: Path) -> 
     )
 
 
-@pytest.mark.parametrize("name", ["gone", "ours", "new"])
+def test_the_name_of_a_dag_that_is_broken_for_a_moment_is_refused(run: Run, folder: Path) -> None:
+    assert publish(run, folder, "gone") == (
+        "gone.workflow.yaml:1:11: error: workflow: Airflow remembers a DAG 'gone', from gone.py of bundle 'dags', "
+        "which is gone or broken at the moment; rename this workflow, or, if that DAG is gone for good: airflow dags "
+        "delete gone [dag_id_taken]\n"
+        "1 error in 1 of 1 file; nothing was published\n"
+    )
+
+
+def test_the_name_of_an_archived_workflow_that_a_dag_file_had_loaded_is_free(
+    run: Run, folder: Path, session: Session
+) -> None:
+    publish(run, folder, "former")
+    session.add(dag("former", "dags", is_stale=True))
+    session.commit()
+    run("archive former")
+    (folder / "former.workflow.yaml").write_text(sql_workflow("former", "SELECT 2"))
+    assert run("publish former.workflow.yaml").out.startswith("workflow  former  version 2\n")
+
+
+def test_what_is_left_of_a_bundle_that_is_gone_is_free(run: Run, folder: Path, session: Session) -> None:
+    session.execute(update(DagBundleModel).where(DagBundleModel.name == "dags").values(active=False))
+    session.commit()
+    assert publish(run, folder, "payroll").startswith("workflow  payroll  version 1\n")
+
+
+@pytest.mark.parametrize("name", ["ours", "new"])
 def test_other_names_are_free(run: Run, folder: Path, name: str) -> None:
     assert publish(run, folder, name) == f"workflow  {name}  version 1\nrelease 1\n"
 
