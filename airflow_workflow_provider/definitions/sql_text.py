@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from airflow_workflow_provider.definitions.sql_scan import Dialect, Kind, SqlTextError, Token, tokens_of
 
@@ -20,8 +21,12 @@ __all__ = [
     "Translated",
     "find_bind_parameters",
     "parameters",
+    "parameters_alone_in_lists",
     "translate",
 ]
+
+_IN_OPENS: Final = re.compile(r"\bIN\s*\(\s*$", re.IGNORECASE)
+_IN_CLOSES: Final = re.compile(r"\s*\)")
 
 Parameters: TypeAlias = "tuple[object, ...] | dict[str, object]"
 
@@ -61,6 +66,15 @@ def find_bind_parameters(sql: str, dialect: Dialect = Dialect.ANY) -> tuple[Bind
         BindParameter(sql[token.start + 1 : token.end], token.start, token.end)
         for token in tokens_of(sql, dialect, (Kind.PARAMETER, Kind.ESCAPED_COLON))
         if token.kind is Kind.PARAMETER
+    )
+
+
+def parameters_alone_in_lists(sql: str, dialect: Dialect = Dialect.ANY) -> frozenset[str]:
+    """Names of parameters that are the whole list of an ``IN``: ``IN (:name)``, which compares with one value."""
+    return frozenset(
+        found.name
+        for found in find_bind_parameters(sql, dialect)
+        if _IN_OPENS.search(sql, max(found.start - 40, 0), found.start) and _IN_CLOSES.match(sql, found.end)
     )
 
 

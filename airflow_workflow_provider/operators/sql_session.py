@@ -11,7 +11,8 @@ from datetime import timedelta
 from typing import Any, Final
 
 from airflow_workflow_provider.definitions.durations import format_duration
-from airflow_workflow_provider.operators.binding import Driver, driver_of, prepare
+from airflow_workflow_provider.definitions.sql_text import parameters_alone_in_lists
+from airflow_workflow_provider.operators.binding import BindValueError, Driver, driver_of, prepare
 from airflow_workflow_provider.operators.client_files import guarded_connection
 
 Row = tuple[tuple[str, Any], ...]
@@ -21,6 +22,15 @@ _STEPS: Final = 10_000
 """Instructions of SQLite's machine between two looks at the clock: some hundred microseconds."""
 _CLOCKS_DIFFER: Final = 0.2
 _FIRST_WORD: Final = re.compile(r"(?:\s|--[^\n]*\n|/\*.*?\*/)*(\w+)", re.DOTALL)
+
+
+_LISTS: Final = {
+    "postgres": "IN (SELECT jsonb_array_elements_text(CAST(:list AS jsonb)))",
+    "sqlite": "IN (SELECT value FROM json_each(:list))",
+    "mysql": "IN (SELECT v FROM JSON_TABLE(:list, '$[*]' COLUMNS (v TEXT PATH '$')) AS items)",
+    "": "a query in the brackets that takes the items from the JSON text :list",
+}
+"""How the items of a list that is bound as JSON are read, by the family of a driver."""
 
 
 class Deadline:
@@ -62,6 +72,7 @@ class SqlSession:
 
         A procedure may return several sets, and some databases tell its errors only after the last of them.
         """
+        self._refuse_lists(statement, values)
         text, bound = self._driver.bind(statement, values)
         self._begin(statement)
         self._set_limit()
@@ -88,6 +99,17 @@ class SqlSession:
         """Whether the database is known to end the transaction with such a statement."""
         word = _first_word(statement)
         return self._driver.is_mysql and word in ("CREATE", "ALTER", "DROP", "TRUNCATE", "RENAME", "GRANT", "REVOKE")
+
+    def _refuse_lists(self, statement: str, values: Mapping[str, object]) -> None:
+        """A list is bound as one value, JSON: in ``IN (:ids)`` it would equal nothing, and nobody would be told."""
+        if not any(isinstance(value, list | tuple) for value in values.values()):
+            return
+        for name in sorted(parameters_alone_in_lists(statement)):
+            if isinstance(values[name], list | tuple):
+                instead = _LISTS.get(self._driver.family.partition("-")[0], _LISTS[""]).replace(":list", f":{name}")
+                raise BindValueError(
+                    f"variable '{name}' is a list, and IN (:{name}) compares with one value; write {instead}"
+                )
 
     def _begin(self, statement: str) -> None:
         """Python's SQLite opens a transaction before some statements only; within one ``PRAGMA`` does nothing."""

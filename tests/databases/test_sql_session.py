@@ -16,6 +16,7 @@ import pytest
 from airflow.sdk.exceptions import AirflowFailException, AirflowTaskTimeout
 
 from airflow_workflow_provider.definitions.values import from_json
+from airflow_workflow_provider.operators.binding import BindValueError
 from airflow_workflow_provider.operators.client_files import guarded_connection
 from airflow_workflow_provider.operators.sql_session import Deadline, open_session
 from tests.dag_test_run import FinishedRun, run_definition
@@ -266,3 +267,23 @@ def test_what_cannot_run_in_a_transaction(any_database: Database, statement: str
     task = {"sql": statement.format(table=table)}
     assert run(any_database, {"a": {**task, "autocommit": True}}).state == "success"
     assert run(any_database, {"a": task}).states.keys() == {"definition_error"}
+
+
+def test_a_list_is_no_list_of_values_and_the_error_says_what_to_write(any_database: Database) -> None:
+    """What it says to write finds the rows."""
+    table = any_database.new_table("code VARCHAR(9)")
+    any_database.hook().run(f"INSERT INTO {table} VALUES ('a'), ('b'), ('c')")
+    values = {"ids": ["a", "c", "x'y"]}
+    found = f"SELECT count(*) FROM {table} WHERE code "
+    with (
+        open_session(any_database.hook(), Deadline(None), autocommit=False, guarded=False) as session,
+        pytest.raises(BindValueError, match=r"variable 'ids' is a list, and IN \(:ids\)") as caught,
+    ):
+        session.run(f"{found} IN ( :ids )", values)
+    instead = str(caught.value).partition("write ")[2]
+    with open_session(any_database.hook(), Deadline(None), autocommit=False, guarded=False) as session:
+        _, _, row = session.run(found + instead, values)
+        _, _, none = session.run(f"{found} {instead}", {"ids": []})
+    assert row is not None
+    assert none is not None
+    assert (row[0][1], none[0][1]) == (2, 0)

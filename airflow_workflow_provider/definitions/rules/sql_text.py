@@ -29,7 +29,9 @@ def check(definition: Definition) -> Iterator[Finding]:
                 yield Finding(statement.location, f"{error} ({statement.place(error.offset)})", RULE)
             template = _TEMPLATE.search(statement.text) if "{{" in statement.text else None
             if template:
-                message = f"SQL is sent as it is written, templates in it too; to bind a value write :{template[1]}"
+                quoted = statement.text[: template.start()].rstrip().endswith(("'", '"'))
+                instead = f":{template[1]}, without quotes around it" if quoted else f":{template[1]}"
+                message = f"SQL is sent as it is written, templates in it too; to bind a value write {instead}"
                 yield Finding(statement.location, message, RULE, Severity.WARNING)
 
 
