@@ -9,7 +9,7 @@ SYSTEM_PROCESSES ?= 3
 TESTS ?= tests
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-run test explore matrix lint format demo demo-remote ui bench schema docs clean
+.PHONY: help install install-run test explore matrix audit lint format demo demo-remote ui bench schema docs clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -35,6 +35,11 @@ explore: install ## Run the property tests with examples that no run before has 
 
 matrix: ## Run the tests with a real Airflow on each supported Airflow and Python (MATRIX="3.2/3.10 3.3/3.13" for some)
 	@$(PYTHON) scripts/matrix.py $(MATRIX)
+
+audit: install ## Look up known holes in the lowest versions that are allowed; before a release, needs the index's list
+	@$(BIN)/python -m pip install -q pip-audit
+	@$(BIN)/python scripts/lower_bounds.py > .venv/lower-bounds.txt
+	@$(BIN)/python -m pip_audit --strict --disable-pip --no-deps -r .venv/lower-bounds.txt
 
 lint: install ## Check style, types and the arrows between the folders
 	@$(BIN)/ruff check .
