@@ -9,6 +9,7 @@ from typing import Final
 
 MAX_BYTES: Final = 4 * 1024 * 1024
 """Bytes of a definition."""
+_PORTION: Final = 16 * 1024
 _NO_WAITING: Final = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 _NO_LINKS: Final = getattr(os, "O_NOFOLLOW", 0)
 _FOLDER: Final = getattr(os, "O_DIRECTORY", 0)
@@ -28,11 +29,17 @@ def content_of(path: str | Path, most: int, *, folder: int | None = None, flags:
     ``folder``: descriptor of the folder that the path is relative to.
     """
     descriptor = os.open(path, os.O_RDONLY | _NO_WAITING | flags, dir_fd=folder)
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+    try:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            raise NotAFileError
+        # Not all at once: memory for ``most`` takes longer than reading what most files hold.
+        portion, content = max(_PORTION, status.st_size + 1), b""
+        while len(content) <= most and (part := os.read(descriptor, min(portion, most + 1 - len(content)))):
+            content += part
+        return content
+    finally:
         os.close(descriptor)
-        raise NotAFileError
-    with os.fdopen(descriptor, "rb") as opened:
-        return opened.read(most + 1)
 
 
 def content_inside(folder: Path, relative: str, most: int) -> bytes:
