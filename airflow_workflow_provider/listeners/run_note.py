@@ -48,10 +48,12 @@ def on_dag_run_failed(dag_run: DagRun, msg: str) -> None:
 
 def _note(dag_run: DagRun, msg: str) -> None:
     """Write the note of a workflow's run; no failure of it reaches the run or another listener."""
+    from sqlalchemy.orm import object_session
+
     try:
         plan = _plan(dag_run)
-        if plan is None or not _is_free(dag_run):
-            return
+        if plan is None or object_session(dag_run) is None or not _is_free(dag_run):
+            return  # without a session, as at the end of `dag.test()`, nobody keeps a note
         lines = [line for line in (_schedule(plan, dag_run), msg and _reason(plan, dag_run, msg)) if line]
         _write(dag_run, "\n\n".join(map(_fitting(len(lines)), lines)))
     except Exception:  # whatever is wrong with a note, the run must go on

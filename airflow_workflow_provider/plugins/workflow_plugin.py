@@ -10,7 +10,7 @@ from typing import Any
 
 from airflow.plugins_manager import AirflowPlugin
 
-from airflow_workflow_provider.listeners import run_note, sub_workflows
+from airflow_workflow_provider.listeners import deadlines, run_note, sub_workflows
 from airflow_workflow_provider.plugins.run_view import EXTERNAL_VIEW, FASTAPI_APP
 
 
@@ -39,7 +39,7 @@ class WorkflowPlugin(AirflowPlugin):
     timetables: Any = _Timetables()
     deadline_references: Any = _DeadlineReferences()
     # Airflow declares them as lists of the class.
-    listeners: list[Any] = [run_note, sub_workflows]  # noqa: RUF012
+    listeners: list[Any] = [run_note, deadlines, sub_workflows]  # noqa: RUF012
     external_views: list[Any] = [EXTERNAL_VIEW]  # noqa: RUF012
     fastapi_apps: list[Any] = [FASTAPI_APP]  # noqa: RUF012
 

@@ -274,6 +274,7 @@ tasks:
     )
     run = airflow.trigger(dag)
     assert airflow.wait_for_run(dag, run) == "failed"
+    assert deadlines(airflow, dag, run) == []  # it failed in time, and has missed nothing
     door.open()
     airflow.clear(dag, run, ["b"])
     assert airflow.wait_for_run(dag, run) == "success"
