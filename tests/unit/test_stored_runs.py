@@ -12,6 +12,7 @@ from airflow_workflow_provider.definitions.reader import Reading, read_document
 from airflow_workflow_provider.definitions.stored.trust import Limits, Trust
 
 USUAL = Limits()
+TWO_A_DAY = "{name: a, cron: '0 9 * * *', timezone: UTC}, {name: b, cron: '@daily', timezone: UTC}"
 AT = datetime(2026, 6, 1, tzinfo=timezone.utc)
 
 
@@ -32,6 +33,7 @@ def read(head: str, limits: Limits = USUAL, task: str = "") -> Reading:
         ("schedules: [{name: a, cron: '* * * * * */30', timezone: UTC}]", "", "schedules[0].cron: *"),
         ("start_date: 1970-01-01\ncatchup: true\nschedule: '@daily'", "", "start_date: * 5000 missed runs at most; *"),
         ("start_date: 2026-05-01\ncatchup: true\nschedule: '* * * * *'", "", "start_date: *"),
+        (f"start_date: 2018-06-01\ncatchup: true\nschedules: [{TWO_A_DAY}]", "", "start_date: * 5000 missed runs *"),
         ("start_date: 2025-01-01T10:00:00+02:00\ncatchup: true\nschedule: '@hourly'", "", "start_date: *"),
     ],
 )
@@ -55,6 +57,7 @@ def test_what_is_too_much_is_refused_with_its_setting(head: str, task: str, said
         ("start_date: 1970-01-01\nschedule: '* * * * *'", ""),
         ("start_date: 2027-01-01\ncatchup: true\nschedule: '* * * * *'", ""),
         ("start_date: 1970-01-01\ncatchup: true\nschedule: '0 0 29 2 *'", ""),
+        (f"start_date: 2020-06-01\ncatchup: true\nschedules: [{TWO_A_DAY}]", ""),
         ("start_date: 1970-01-01\ncatchup: true", ""),
     ],
 )

@@ -55,7 +55,10 @@ def check(workflow: Workflow, limits: Limits, at: datetime | None = None) -> Ite
 def _missed(crons: list[str], first: date, at: datetime, limits: Limits) -> Iterator[Finding]:
     start = first if isinstance(first, datetime) else datetime.combine(first, time())
     start = start if start.tzinfo else start.replace(tzinfo=timezone.utc)
-    if sum(_runs_between(cron, start, at, limits.missed_runs) for cron in crons) > limits.missed_runs:
+    left = limits.missed_runs
+    for cron in crons:
+        left -= _runs_between(cron, start, at, left) if left >= 0 else 0
+    if left < 0:
         message = f"a definition from the store may make up for {limits.missed_runs} missed runs at most; start later"
         yield _finding(("start_date",), message, "most_missed_runs")
 
