@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from typing import Final
 
+from airflow.sdk.exceptions import AirflowTaskTimeout
+
 from airflow_workflow_provider.definitions.diagnostics import Location
 
-UNEXPECTED: Final = (Exception, SystemExit)
-"""Whatever code that a definition names may raise: a script that is imported ends with ``sys.exit()``."""
+INTERRUPTIONS: Final = (AirflowTaskTimeout, KeyboardInterrupt, GeneratorExit)
+"""What is no error of a definition. Everything else may come from code that one names: a script that is imported ends
+with ``sys.exit()``, a test skips itself.
+"""
 
 
 class BuildError(Exception):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 import re
 from collections.abc import Iterator
@@ -10,10 +11,12 @@ from dataclasses import dataclass
 
 from airflow_workflow_provider.bundles.dag_files import read_dag_file
 from airflow_workflow_provider.bundles.shards import relative_path
-from airflow_workflow_provider.dags.errors import UNEXPECTED
+from airflow_workflow_provider.dags.errors import INTERRUPTIONS
 from airflow_workflow_provider.dags.loaded import LoadedWorkflow, not_loaded
 from airflow_workflow_provider.dags.stored_dag import StoredWorkflow, load_stored
 from airflow_workflow_provider.private_files import read_text
+
+log = logging.getLogger(__name__)
 
 
 def follow_store(conn_id: str) -> StoredWorkflows:
@@ -52,7 +55,10 @@ class StoredWorkflows:
     def _load(self, path: str, *, for_worker: bool) -> LoadedWorkflow:
         try:
             return self._load_file(path, for_worker=for_worker)
-        except UNEXPECTED as error:
+        except INTERRUPTIONS:
+            raise
+        except BaseException as error:
+            log.exception("%s cannot be loaded", path)
             name = os.path.basename(path).removesuffix(".py")
             return not_loaded(path, name, "this DAG file of the store cannot be loaded", error)
 

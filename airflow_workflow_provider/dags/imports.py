@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from airflow.sdk import BaseOperator
 
-from airflow_workflow_provider.dags.errors import UNEXPECTED, BuildError
+from airflow_workflow_provider.dags.errors import INTERRUPTIONS, BuildError
 from airflow_workflow_provider.definitions.diagnostics import Location, suggestion
 
 _OF_IMPORTS: Final = (__file__, importlib.__file__)
@@ -20,7 +20,9 @@ def operator_class(path: str, where: Location) -> type[BaseOperator]:
     """The operator class at a dotted path; ``where`` the definition names it."""
     try:
         return _known_operator_class(path)
-    except UNEXPECTED as error:
+    except INTERRUPTIONS:
+        raise
+    except BaseException as error:
         raise BuildError(_import_problem(path, error), where) from error
 
 
@@ -28,7 +30,9 @@ def imported(path: str, where: Location) -> Any:
     """Whatever is at a dotted path; ``where`` the definition names it."""
     try:
         return _resolve(path)
-    except UNEXPECTED as error:
+    except INTERRUPTIONS:
+        raise
+    except BaseException as error:
         raise BuildError(_import_problem(path, error), where) from error
 
 

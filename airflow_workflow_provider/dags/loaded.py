@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from airflow_workflow_provider.compiler.plan import Plan
 from airflow_workflow_provider.dags.builder import build_dag
-from airflow_workflow_provider.dags.errors import UNEXPECTED, BuildError
+from airflow_workflow_provider.dags.errors import INTERRUPTIONS, BuildError
 from airflow_workflow_provider.definitions.diagnostics import Diagnostic, Finding, one_line
 
 if TYPE_CHECKING:
@@ -60,7 +60,9 @@ def alone(origin: Origin, name: str, load: Callable[[], LoadedWorkflow]) -> Load
     """
     try:
         return load()
-    except UNEXPECTED as error:
+    except INTERRUPTIONS:
+        raise
+    except BaseException as error:
         log.exception("%s cannot be loaded", origin.file)
         return origin.broken(name, (_unexpected(origin.file, "this definition cannot be loaded", error),))
 
@@ -91,7 +93,9 @@ def built(
         )
     except BuildError as error:
         return origin.broken(plan.workflow, (_diagnostic(origin, error), *warnings))
-    except UNEXPECTED as error:
+    except INTERRUPTIONS:
+        raise
+    except BaseException as error:
         log.exception("%s cannot be built", origin.file)
         return origin.broken(
             plan.workflow, (_unexpected(origin.file, "Airflow refuses this workflow", error), *warnings)

@@ -17,7 +17,7 @@ from airflow_workflow_provider.compiler.plan import (
     WorkflowWork,
 )
 from airflow_workflow_provider.dags import stored_classes
-from airflow_workflow_provider.dags.errors import UNEXPECTED, BuildError
+from airflow_workflow_provider.dags.errors import INTERRUPTIONS, BuildError
 from airflow_workflow_provider.dags.imports import imported, operator_class
 from airflow_workflow_provider.dags.node_arguments import task_arguments
 from airflow_workflow_provider.definitions.diagnostics import Location
@@ -88,7 +88,9 @@ def _any_operator(plan: Plan, task: PlannedTask) -> BaseOperator:
     _refuse_reserved(common, arguments, where)
     try:
         operator = cls(**arguments, **common)
-    except UNEXPECTED as error:
+    except INTERRUPTIONS:
+        raise
+    except BaseException as error:
         raise BuildError(_refusal(cls, work, error), where) from error
     _refuse_untemplated(operator, arguments, where)
     if guarded:

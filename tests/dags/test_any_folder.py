@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from airflow.sdk.exceptions import AirflowTaskTimeout
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -62,16 +63,19 @@ def test_a_name_of_the_greatest_length_that_many_have_is_shortened(tmp_path: Pat
     assert len(load_workflow_dags(tmp_path)) == 6
 
 
+@pytest.mark.parametrize(
+    ("line", "said"), [("raise SystemExit(3)", "SystemExit: 3"), ("raise BaseException('odd')", "BaseException: odd")]
+)
 def test_a_module_that_ends_the_process_is_an_error_of_its_definition(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    line: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "ends_the_process.py").write_text("import sys\nsys.exit(3)\n")
+    (tmp_path / "ends_the_process.py").write_text(f"import sys\n{line}\n")
     monkeypatch.syspath_prepend(str(tmp_path))
     (tmp_path / "bad.workflow.yaml").write_text("workflow: bad\ntasks: {a: {operator: ends_the_process.Operator}}\n")
     (tmp_path / "good.workflow.yaml").write_text(GOOD.format(name="good"))
     dags = load_workflow_dags(tmp_path)
     assert set(dags) == {"bad", "good"}
-    assert f"(line 2 of {tmp_path / 'ends_the_process.py'}): SystemExit: 3" in errors_of(dags["bad"])
+    assert f"(line 2 of {tmp_path / 'ends_the_process.py'}): {said}" in errors_of(dags["bad"])
 
 
 @pytest.mark.parametrize(
@@ -99,6 +103,19 @@ def test_an_error_inside_an_imported_module_is_told_with_its_place(
     monkeypatch.delitem(__import__("sys").modules, "broken_module", raising=False)
     (tmp_path / "bad.workflow.yaml").write_text("workflow: bad\ntasks: {a: {operator: broken_module.Operator}}\n")
     assert said.format(file=file, below=below) in errors_of(load_workflow_dags(tmp_path)["bad"])
+
+
+@pytest.mark.parametrize("interruption", ["KeyboardInterrupt", "AirflowTaskTimeout"])
+def test_what_stops_the_whole_parse_is_no_error_of_a_definition(
+    interruption: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = tmp_path / f"stops_{interruption}.py"
+    module.write_text(f"from airflow.sdk.exceptions import AirflowTaskTimeout\nraise {interruption}\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    text = f"workflow: bad\ntasks: {{a: {{operator: stops_{interruption}.Operator}}}}\n"
+    (tmp_path / "bad.workflow.yaml").write_text(text)
+    with pytest.raises((KeyboardInterrupt, AirflowTaskTimeout)):
+        load_workflow_dags(tmp_path)
 
 
 def test_a_file_that_is_no_text_and_bears_a_name_that_is_none(tmp_path: Path) -> None:
