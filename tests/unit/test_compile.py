@@ -127,3 +127,12 @@ def test_names_that_could_clash_with_nodes(tmp_path: Path, kind: str, mode: str)
     plan = plan_of(tmp_path, tasks, outcome=mode)
     names = [name for name, _ in plan.wirings()]
     assert len(set(names)) == len(names)
+
+
+@pytest.mark.parametrize(("on_empty", "hides"), [("skip", True), ("fail", False), ("null", False)])
+def test_a_query_that_may_skip_itself_may_hide_a_failure(tmp_path: Path, on_empty: str, hides: bool) -> None:
+    """The task after it is skipped at once; when the other source fails then, only the outcome node is left to tell."""
+    sql = {"sql": "SELECT 1"}
+    tasks = {"find": {**sql, "on_empty": on_empty}, "load": sql, "report": {**sql, "depends_on": ["find", "load"]}}
+    plan = plan_of(tmp_path, tasks, defaults={"connection": "db"})
+    assert (plan.outcome is not None) is hides
