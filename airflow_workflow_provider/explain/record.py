@@ -8,20 +8,10 @@ from datetime import datetime
 from typing import Any, Final
 
 from airflow_workflow_provider.definitions.outcomes import Outcome
+from airflow_workflow_provider.runs.states import RUNS_ENDED, outcome_of
 
 RUN: Final = ""
 """Stands for the whole run where tasks are named."""
-
-GOING_ON: Final = frozenset({"running", "restarting", "up_for_retry", "up_for_reschedule", "deferred"})
-"""Airflow's states of a task that has started and not ended."""
-
-_OUTCOMES: Final = {
-    "success": Outcome.SUCCESS,
-    "failed": Outcome.FAILURE,
-    "skipped": Outcome.SKIPPED,
-    "upstream_failed": Outcome.SKIPPED,
-    "removed": Outcome.SKIPPED,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +26,7 @@ class TaskRecord:
     @property
     def outcome(self) -> Outcome | None:
         """How it ended; ``None`` while it has not."""
-        return _OUTCOMES.get(self.state or "")
+        return outcome_of(self.state)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +64,7 @@ class RunRecord:
     @property
     def has_ended(self) -> bool:
         """Whether it is over."""
-        return self.state in ("success", "failed")
+        return self.state in RUNS_ENDED
 
     @property
     def seconds(self) -> float | None:

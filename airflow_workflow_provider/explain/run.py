@@ -9,11 +9,12 @@ from airflow_workflow_provider.compiler.plan import BROKEN_EXPECTATIONS, REASON,
 from airflow_workflow_provider.definitions.diagnostics import quoted_list
 from airflow_workflow_provider.definitions.outcomes import Outcome
 from airflow_workflow_provider.explain.explanation import RunExplanation, TaskExplanation
-from airflow_workflow_provider.explain.record import GOING_ON, RunRecord, TaskRecord
+from airflow_workflow_provider.explain.record import RunRecord, TaskRecord
 from airflow_workflow_provider.explain.tasks import reason_of, status_of
 from airflow_workflow_provider.explain.variables import RunVariables
 from airflow_workflow_provider.runs.children import started_by as parent_of
 from airflow_workflow_provider.runs.schedule import schedule_of_run
+from airflow_workflow_provider.runs.states import RAN, STARTED
 from airflow_workflow_provider.semantics import run_state
 
 _TRIGGERS: Final = {
@@ -86,7 +87,7 @@ def broken_expectations(plan: Plan, record: RunRecord) -> tuple[str, ...]:
 
 def _task(plan: Plan, task: PlannedTask, record: RunRecord, variables: RunVariables) -> TaskExplanation:
     node = record.of(task.id)
-    started = node.tries > 0 and node.start is not None and (node.outcome is not None or node.state in GOING_ON)
+    started = node.tries > 0 and node.start is not None and (node.outcome is not None or node.state in STARTED)
     return TaskExplanation(
         name=task.id,
         outcome=node.outcome,
@@ -131,7 +132,7 @@ def _told(plan: Plan, record: RunRecord) -> str | None:
 
 def _left_by_outcome(plan: Plan, record: RunRecord, key: str) -> Any:
     """An XCom of the node that decided the run's state; what it left before it was cleared does not count."""
-    if plan.outcome is None or record.of(plan.outcome.outcome).state not in ("success", "failed"):
+    if plan.outcome is None or record.of(plan.outcome.outcome).state not in RAN:
         return None
     return record.xcoms.get(plan.outcome.outcome, {}).get(key)
 

@@ -3,29 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Final
 
 from airflow_workflow_provider.compiler.plan import REASON, Plan, PlannedTask, SqlWork
 from airflow_workflow_provider.definitions.diagnostics import quoted_list
 from airflow_workflow_provider.definitions.outcomes import RAN, Outcome
-from airflow_workflow_provider.explain.record import GOING_ON, RunRecord, TaskRecord
+from airflow_workflow_provider.explain.record import RunRecord, TaskRecord
+from airflow_workflow_provider.runs.states import STARTED, TASK_STATES
 from airflow_workflow_provider.semantics import decide
-
-_STATUS: Final = {
-    "scheduled": "queued",
-    "queued": "queued",
-    "running": "running",
-    "restarting": "running",
-    "up_for_retry": "retrying",
-    "up_for_reschedule": "waiting",
-    "deferred": "deferred",
-}
-_MEANWHILE: Final = {
-    "up_for_retry": "an attempt failed; it will be tried again",
-    "up_for_reschedule": "it looks again later",
-    "deferred": "it waits in the triggerer",
-    "restarting": "it was cleared while it ran",
-}
 
 
 def status_of(record: RunRecord, node: TaskRecord) -> str:
@@ -34,7 +18,8 @@ def status_of(record: RunRecord, node: TaskRecord) -> str:
         return node.outcome.value
     if record.has_ended:
         return "not started"
-    return _STATUS.get(node.state or "", "waiting")
+    state = TASK_STATES.get(node.state or "")
+    return "waiting" if state is None else state.word
 
 
 def reason_of(plan: Plan, task: PlannedTask, record: RunRecord) -> str:
@@ -42,7 +27,7 @@ def reason_of(plan: Plan, task: PlannedTask, record: RunRecord) -> str:
     node = record.of(task.id)
     if node.outcome is not None and record.is_marked_task(task.id):
         return f"a person set its state to {node.state}"
-    if node.outcome in RAN or node.state in GOING_ON:
+    if node.outcome in RAN or node.state in STARTED:
         return _why_it_started(task, record, node)
     if node.outcome is Outcome.SKIPPED:
         return _why_it_did_not_run(plan, task, record, node)
@@ -54,7 +39,7 @@ def reason_of(plan: Plan, task: PlannedTask, record: RunRecord) -> str:
 def has_read(task: PlannedTask, record: RunRecord) -> bool:
     """Whether a task has started, and so has read variables."""
     node = record.of(task.id)
-    return node.outcome in RAN or node.state in GOING_ON or is_skipped_by_itself(task, record)
+    return node.outcome in RAN or node.state in STARTED or is_skipped_by_itself(task, record)
 
 
 def is_skipped_by_itself(task: PlannedTask, record: RunRecord) -> bool:
@@ -72,7 +57,8 @@ def _why_it_started(task: PlannedTask, record: RunRecord, node: TaskRecord) -> s
     for outcomes in (at_start, settled):
         holds, reason = _verdict(task, outcomes)
         if holds:
-            meanwhile = _MEANWHILE.get(node.state or "")
+            state = TASK_STATES.get(node.state or "")
+            meanwhile = state.meanwhile if state else ""
             return f"{verb}: {reason}" + (f"; {meanwhile}" if meanwhile else "")
     return f"{verb}, though its edges would not let it now: a source was cleared or set to another state since"
 

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import select
 
-from airflow_workflow_provider.listeners.sub_workflows import STOPPING
+from airflow_workflow_provider.listeners.session_marks import STOPPING
 from airflow_workflow_provider.runs.children import children_prefix, started_by
+from airflow_workflow_provider.runs.states import GOING_ON, RUNS_UNDER_WAY
 
 if TYPE_CHECKING:
     from airflow.models.dagrun import DagRun
@@ -17,9 +18,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_UNFINISHED: Final = ("queued", "running")
 # None: the scheduler of a task that was about to start again has gone. A clear shows in the number of attempts.
-_WAITING: Final = frozenset({None, "scheduled", "queued", "running", "deferred", "up_for_retry", "up_for_reschedule"})
+_WAITING: Final = frozenset({None, *GOING_ON})
 _NOTE_LENGTH: Final = 1000
 
 
@@ -48,7 +48,7 @@ def _abandoned(session: Session, workflow: str, run_id: str) -> Iterator[DagRun]
     from airflow.models.taskinstance import TaskInstance
 
     prefix = children_prefix(workflow, run_id)
-    query = select(DagRun).where(DagRun.state.in_(_UNFINISHED), DagRun.run_id.startswith(prefix, autoescape=True))
+    query = select(DagRun).where(DagRun.state.in_(RUNS_UNDER_WAY), DagRun.run_id.startswith(prefix, autoescape=True))
     children = session.scalars(query).all()
     if not children:
         return
@@ -71,7 +71,7 @@ def is_waited_for(parent: Mapping[str, Any], run_state: str | None, task: tuple[
     ``parent``: who started the child; ``run_state``: of the parent's run; ``task``: the task's state and Airflow's
     ``max_tries`` of it. Since a task was cleared it has another ``max_tries``.
     """
-    if run_state not in _UNFINISHED or task is None:
+    if run_state not in RUNS_UNDER_WAY or task is None:
         return False
     state, max_tries = task
     return state in _WAITING and parent["last"] == max_tries + 1

@@ -25,7 +25,6 @@ AUTHOR: Final = "airflow-workflow-provider"
 """The user of a note that was written here; Airflow puts a person's in its place when they change it."""
 
 _ROOM: Final = 1000
-_OUTCOMES: Final = {"success": "success", "failed": "failure"}
 
 
 @hookimpl
@@ -147,9 +146,10 @@ def _said_by_outcome(plan: Plan, dag_run: DagRun, states: Mapping[str, str]) -> 
     from sqlalchemy.orm import object_session
 
     from airflow_workflow_provider.compiler.plan import REASON
+    from airflow_workflow_provider.runs.states import RAN
 
     session = object_session(dag_run)
-    if plan.outcome is None or session is None or states.get(plan.outcome.outcome) not in _OUTCOMES:
+    if plan.outcome is None or session is None or states.get(plan.outcome.outcome) not in RAN:
         return None
     if not conf.get("core", "xcom_backend").endswith(".BaseXCom"):
         return None
@@ -163,10 +163,10 @@ def _said_by_outcome(plan: Plan, dag_run: DagRun, states: Mapping[str, str]) -> 
 
 def _from_states(plan: Plan, states: Mapping[str, str]) -> str:
     """The reason that the states of the tasks give."""
-    from airflow_workflow_provider.definitions.outcomes import Outcome
+    from airflow_workflow_provider.runs.states import outcome_at_the_end
     from airflow_workflow_provider.semantics import run_state
 
-    outcomes = {task.id: Outcome(_OUTCOMES.get(states.get(task.id, ""), "skipped")) for task in plan.tasks}
+    outcomes = {task.id: outcome_at_the_end(states.get(task.id)) for task in plan.tasks}
     _, reason = run_state({task.id: (task.constraint, task.edges) for task in plan.tasks}, outcomes, plan.outcome_mode)
     return reason
 

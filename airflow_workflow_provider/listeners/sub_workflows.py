@@ -19,6 +19,9 @@ from airflow.listeners import hookimpl
 from sqlalchemy import event
 from sqlalchemy.orm import Mapper, Session, object_session
 
+from airflow_workflow_provider.listeners.session_marks import STOPPING
+from airflow_workflow_provider.runs.states import GOING_ON
+
 if TYPE_CHECKING:
     from airflow.models.dagrun import DagRun
 
@@ -27,9 +30,6 @@ log = logging.getLogger(__name__)
 OPERATOR: Final = "WorkflowRunOperator"
 _MODULE: Final = "airflow.models.taskinstance"
 _PENDING: Final = "airflow_workflow_provider.runs_to_look_at"
-# Set on the session in which runs are being stopped: what it does is known.
-STOPPING: Final = "airflow_workflow_provider.stopping"
-_GOING_ON: Final = frozenset({"scheduled", "queued", "running", "deferred", "up_for_retry", "up_for_reschedule"})
 
 
 @hookimpl
@@ -86,7 +86,7 @@ def _watch(task_instance: Any) -> None:
 def _state_set(ti: Any, state: Any, *_: Any) -> None:
     """A state that ends the waiting for a child, or none (cleared): look. Called for every change: no query here."""
     # What has not been loaded is not loaded for this.
-    if ti.__dict__.get("operator") != OPERATOR or getattr(state, "value", state) in _GOING_ON:
+    if ti.__dict__.get("operator") != OPERATOR or getattr(state, "value", state) in GOING_ON:
         return
     session = object_session(ti)
     if session is not None and STOPPING not in session.info:

@@ -14,10 +14,10 @@ from asgiref.sync import sync_to_async
 from airflow_workflow_provider.notifications.notifiers import anotify
 from airflow_workflow_provider.notifications.told import told
 from airflow_workflow_provider.runs.expectations import shown_duration
+from airflow_workflow_provider.runs.states import RUNS_ENDED
 
 log = logging.getLogger(__name__)
 
-_ENDED: Final = frozenset({"success", "failed"})
 _LOOK_SECONDS: Final = 5.0
 # Between working out a deadline and making its id.
 _INEXACT_SECONDS: Final = 1.0
@@ -87,7 +87,7 @@ def _time(value: str | datetime | None) -> datetime | None:
 
 async def _is_late(workflow: str, run_id: str, started: datetime | None, longest: float) -> bool:
     """Wait until the run has ended or has taken that long, whichever is first."""
-    while (state := await _state(workflow, run_id)) not in _ENDED:
+    while (state := await _state(workflow, run_id)) not in RUNS_ENDED:
         now = datetime.now(timezone.utc)
         if state != "running":
             started = None  # in the queue, for the first time or once more

@@ -11,6 +11,7 @@ from airflow_workflow_provider.compiler.plan import BROKEN_EXPECTATIONS, REASON,
 from airflow_workflow_provider.notifications.notifiers import notify
 from airflow_workflow_provider.notifications.told import told
 from airflow_workflow_provider.operators.run_outcome import reason_of
+from airflow_workflow_provider.runs.states import RAN
 
 log = logging.getLogger(__name__)
 
@@ -106,7 +107,7 @@ def _said_by_outcome(plan: Plan, run_id: str, states: Mapping[str, str]) -> dict
     """The XComs of the outcome node, if it has run; one that was skipped may have some of an earlier attempt."""
     from airflow.sdk.execution_time.xcom import XCom
 
-    if plan.outcome is None or states.get(plan.outcome.outcome) not in ("success", "failed"):
+    if plan.outcome is None or states.get(plan.outcome.outcome) not in RAN:
         return {}
     where: dict[str, Any] = {
         "dag_id": plan.workflow,

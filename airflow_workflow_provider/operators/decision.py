@@ -8,14 +8,12 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk.bases.branch import BaseBranchOperator
 from airflow.sdk.exceptions import AirflowSkipException
 
-from airflow_workflow_provider.operators.run_outcome import outcome_of
 from airflow_workflow_provider.operators.variables import task_states
+from airflow_workflow_provider.runs.states import SETTLED, outcome_at_the_end
 from airflow_workflow_provider.semantics import decide
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
-
-_SETTLED = {"success", "failed", "skipped", "upstream_failed", "removed"}
 
 
 class DecisionOperator(BaseBranchOperator):
@@ -40,11 +38,11 @@ class DecisionOperator(BaseBranchOperator):
     def choose_branch(self, context: Context) -> str | None:
         """The node after it, or ``None``."""
         states = task_states(context, list(self.edges))
-        settled = {source: state for source, state in states.items() if state in _SETTLED}
+        settled = {source: state for source, state in states.items() if state in SETTLED}
         edges = {source: tuple(words) for source, words in self.edges.items() if source in settled}
         if self.constraint == "all" and len(edges) < len(self.edges):
             raise RuntimeError(f"not settled yet: {sorted(set(self.edges) - set(edges))}")
-        outcomes = {source: outcome_of(settled[source]) for source in edges}
+        outcomes = {source: outcome_at_the_end(settled[source]) for source in edges}
         holds, reason = decide(self.constraint, edges, outcomes) if edges else (False, "no source is settled")
         self.log.info("%s of '%s' %s: %s", self.constraint, self.decides, "holds" if holds else "does not hold", reason)
         if not holds and self.constraint == "any":

@@ -10,7 +10,6 @@ from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowFailException
 
 from airflow_workflow_provider.compiler.plan import BROKEN_EXPECTATIONS, REASON, Expectations
-from airflow_workflow_provider.definitions.outcomes import Outcome
 from airflow_workflow_provider.operators.variables import RunVariables, TaskVariables, task_states
 from airflow_workflow_provider.runs.expectations import (
     FEWEST_USUAL_RUNS,
@@ -21,12 +20,12 @@ from airflow_workflow_provider.runs.expectations import (
     shown_duration,
     usual_duration,
 )
+from airflow_workflow_provider.runs.states import outcome_at_the_end
 from airflow_workflow_provider.semantics import Edges, run_state
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-_OUTCOMES: Final = {"success": Outcome.SUCCESS, "failed": Outcome.FAILURE}
 # Runs that were cleared do not count, so a few more than are needed are looked at.
 _MOST_LOOKS: Final = 2 * USUAL_RUNS
 
@@ -81,7 +80,7 @@ class RunOutcomeOperator(BaseOperator):
         return reason
 
     def _broken_expectations(self, expect: Expectations, states: Mapping[str, str], context: Context) -> list[str]:
-        outcomes = {name: outcome_of(states.get(name)).value for name in self.tasks}
+        outcomes = {name: outcome_at_the_end(states.get(name)).value for name in self.tasks}
         variables = RunVariables(self.workflow_variables, context)
         checks = (broken_check(check, variables.workflow, outcomes, variables.is_secret) for check in expect.checks)
         return [*self._broken_durations(expect, context), *(sentence for sentence in checks if sentence)]
@@ -113,17 +112,12 @@ def reason_of(
     mode: str, tasks: Mapping[str, tuple[str, Edges]], decisions: Sequence[str], states: Mapping[str, str]
 ) -> tuple[bool, str]:
     """Whether a run failed by its tasks' Airflow states, and the reason in one sentence."""
-    outcomes = {name: outcome_of(states.get(name)) for name in tasks}
+    outcomes = {name: outcome_at_the_end(states.get(name)) for name in tasks}
     failed, reason = run_state(tasks, outcomes, mode)
     undecided = [name for name in decisions if states.get(name) == "failed"]
     if undecided:
         return True, f"could not be decided: {', '.join(undecided)}; {reason}"
     return failed, reason
-
-
-def outcome_of(state: str | None) -> Outcome:
-    """Airflow's state as an outcome: whatever did not run was skipped."""
-    return _OUTCOMES.get(state or "", Outcome.SKIPPED)
 
 
 def past_durations(dag_id: str, before: datetime) -> list[float]:

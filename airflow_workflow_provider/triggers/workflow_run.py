@@ -12,10 +12,11 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 from asgiref.sync import sync_to_async
 
 from airflow_workflow_provider.runs.state import MISSING, run_state
+from airflow_workflow_provider.runs.states import RUNS_ENDED
 
 log = logging.getLogger(__name__)
 
-ENDED: Final = frozenset({"success", "failed", MISSING})
+ENDED: Final = frozenset({*RUNS_ENDED, MISSING})
 # A look costs the triggerer one call: often at first, as many runs are short, then after a tenth of the time waited.
 _SHORTEST_SECONDS: Final = 1.0
 # Airflow fails a task that comes back before its scheduler has heard from the executor that it went to wait.
