@@ -13,9 +13,9 @@ from airflow_workflow_provider.explain.record import RunRecord, TaskRecord
 from airflow_workflow_provider.explain.tasks import reason_of, status_of
 from airflow_workflow_provider.explain.variables import RunVariables
 from airflow_workflow_provider.runs.children import started_by as parent_of
+from airflow_workflow_provider.runs.ending import A_PERSON, ending
 from airflow_workflow_provider.runs.schedule import schedule_of_run
 from airflow_workflow_provider.runs.states import RAN, STARTED
-from airflow_workflow_provider.semantics import run_state
 
 _TRIGGERS: Final = {
     "cli": "the command line",
@@ -54,15 +54,8 @@ def run_reason(plan: Plan, record: RunRecord) -> str:
     """Why the run ended as it did, or what it is doing, in one sentence."""
     if not record.has_ended:
         return _doing(plan, record)
-    if record.is_marked:
-        return f"a person set the run's state to {record.state}; {_from_tasks(plan, record)[1]}"
-    told = _told(plan, record)
-    if told is not None:
-        return told
-    failed, reason = _from_tasks(plan, record)
-    if failed != (record.state == "failed"):
-        return f"{reason}, yet Airflow ended the run as {record.state}; {_undecided(plan, record)}"
-    return reason
+    states = {name: node.state for name, node in record.tasks.items() if node.state}
+    return ending(plan, record.state, states, _told(plan, record), A_PERSON if record.is_marked else None)
 
 
 def started_by(plan: Plan, record: RunRecord) -> str:
@@ -118,12 +111,6 @@ def _removed(plan: Plan, record: RunRecord) -> Iterator[TaskExplanation]:
             yield TaskExplanation(name, Outcome.SKIPPED, Outcome.SKIPPED.value, node.state, f"did not run: {reason}", 0)
 
 
-def _from_tasks(plan: Plan, record: RunRecord) -> tuple[bool, str]:
-    """The run's state by its tasks; one that has not ended counts as one that did not run."""
-    outcomes = {task.id: record.of(task.id).outcome or Outcome.SKIPPED for task in plan.tasks}
-    return run_state({task.id: (task.constraint, task.edges) for task in plan.tasks}, outcomes, plan.outcome_mode)
-
-
 def _told(plan: Plan, record: RunRecord) -> str | None:
     """The reason that the node of the run's outcome has left: it also knows of expectations."""
     reason = _left_by_outcome(plan, record, REASON)
@@ -135,14 +122,6 @@ def _left_by_outcome(plan: Plan, record: RunRecord, key: str) -> Any:
     if plan.outcome is None or record.of(plan.outcome.outcome).state not in RAN:
         return None
     return record.xcoms.get(plan.outcome.outcome, {}).get(key)
-
-
-def _undecided(plan: Plan, record: RunRecord) -> str:
-    """What else than a task can have ended a run."""
-    extra = [name for name, _ in plan.wirings() if record.of(name).state == "failed"]
-    tasks = {task.id for task in plan.tasks}
-    nodes = [name for name in extra if name not in tasks]
-    return f"{quoted_list(nodes)} failed, see the log" if nodes else "a person or a limit of Airflow did that"
 
 
 def _doing(plan: Plan, record: RunRecord) -> str:

@@ -123,15 +123,17 @@ def _shown(value: Any) -> str:
 def _reason(plan: Plan, dag_run: DagRun, msg: str) -> str:
     """Why a run ended as it did; nothing when no task failed and nobody stepped in."""
     state = str(getattr(dag_run.state, "value", dag_run.state))
-    if "manually" in msg:
-        return f"set to {state} by hand"
-    if plan.outcome is None and state == "success":
+    by_hand = "manually" in msg
+    if plan.outcome is None and state == "success" and not by_hand:
         return ""  # where the leaves tell the run's state exactly, no task has failed
     # Not at the top: only here are the expectations needed.
+    from airflow_workflow_provider.runs.ending import A_PERSON, BY_TASKS, ending
     from airflow_workflow_provider.runs.expectations import ALL_WELL
 
     states = _states(dag_run)
-    reason = _said_by_outcome(plan, dag_run, states) or _from_states(plan, states)
+    said = _said_by_outcome(plan, dag_run, states)
+    by = A_PERSON if by_hand else None if msg in BY_TASKS else msg
+    reason = ending(plan, state, states, said, by)
     return "" if reason in ALL_WELL and state == "success" else reason
 
 
@@ -159,16 +161,6 @@ def _said_by_outcome(plan: Plan, dag_run: DagRun, states: Mapping[str, str]) -> 
         )
     )
     return value if isinstance(value, str) else None
-
-
-def _from_states(plan: Plan, states: Mapping[str, str]) -> str:
-    """The reason that the states of the tasks give."""
-    from airflow_workflow_provider.runs.states import outcome_at_the_end
-    from airflow_workflow_provider.semantics import run_state
-
-    outcomes = {task.id: outcome_at_the_end(states.get(task.id)) for task in plan.tasks}
-    _, reason = run_state({task.id: (task.constraint, task.edges) for task in plan.tasks}, outcomes, plan.outcome_mode)
-    return reason
 
 
 def _states(dag_run: DagRun) -> Mapping[str, str]:

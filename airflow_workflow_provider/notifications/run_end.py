@@ -5,18 +5,15 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 from airflow_workflow_provider.compiler.plan import BROKEN_EXPECTATIONS, REASON, Notification, Plan
 from airflow_workflow_provider.notifications.notifiers import notify
 from airflow_workflow_provider.notifications.told import told
-from airflow_workflow_provider.operators.run_outcome import reason_of
+from airflow_workflow_provider.runs.ending import BY_TASKS, ending
 from airflow_workflow_provider.runs.states import RAN
 
 log = logging.getLogger(__name__)
-
-# What Airflow gives as the reason where the tasks decided.
-_BY_TASKS: Final = frozenset({"success", "task_failure"})
 
 
 @dataclass(frozen=True)
@@ -66,16 +63,10 @@ class RunEnd:
         except Exception:
             log.exception("What the tasks of %s %s did cannot be looked up", plan.workflow, run_id)
             return unknown
-        tasks = {task.id: (task.constraint, task.edges) for task in plan.tasks}
-        decisions = [decision.id for decision in plan.decisions]
-        by_tasks, reason = reason_of(plan.outcome_mode, tasks, decisions, states)
-        reason = said.get(REASON) or reason
         airflow = context.get("reason")
-        if airflow not in _BY_TASKS:
-            reason = f"Airflow ended the run: {airflow}; {reason}"
-        elif self.event == "on_failure" and REASON not in said and not by_tasks:
-            reason = f"Airflow failed the run; {reason}"
-        failed = tuple(task for task in tasks if states.get(task) == "failed")
+        by = None if airflow is None or airflow in BY_TASKS else str(airflow)
+        reason = ending(plan, self._state, states, said.get(REASON), by)
+        failed = tuple(task.id for task in plan.tasks if states.get(task.id) == "failed")
         return _Ended(reason, failed, tuple(said.get(BROKEN_EXPECTATIONS) or ()))
 
 

@@ -11,6 +11,7 @@ from airflow.sdk.exceptions import AirflowFailException
 
 from airflow_workflow_provider.compiler.plan import BROKEN_EXPECTATIONS, REASON, Expectations
 from airflow_workflow_provider.operators.variables import RunVariables, TaskVariables, task_states
+from airflow_workflow_provider.runs.ending import ended_by_tasks
 from airflow_workflow_provider.runs.expectations import (
     FEWEST_USUAL_RUNS,
     USUAL_RUNS,
@@ -21,7 +22,7 @@ from airflow_workflow_provider.runs.expectations import (
     usual_duration,
 )
 from airflow_workflow_provider.runs.states import outcome_at_the_end
-from airflow_workflow_provider.semantics import Edges, run_state
+from airflow_workflow_provider.semantics import Edges
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -63,7 +64,7 @@ class RunOutcomeOperator(BaseOperator):
     def execute(self, context: Context) -> str:
         """The reason why the run did not fail; raises the reason why it did."""
         states = task_states(context, [*self.tasks, *self.decisions])
-        failed, reason = reason_of(self.mode, self.tasks, self.decisions, states)
+        failed, reason = ended_by_tasks(self.mode, self.tasks, self.decisions, states)
         broken: list[str] = []
         if not failed and self.expect is not None:
             broken = self._broken_expectations(self.expect, states, context)
@@ -106,18 +107,6 @@ class RunOutcomeOperator(BaseOperator):
         else:
             self.log.info("Usually (median of %s runs) a run takes %s", len(found), shown_duration(usual))
         return usual
-
-
-def reason_of(
-    mode: str, tasks: Mapping[str, tuple[str, Edges]], decisions: Sequence[str], states: Mapping[str, str]
-) -> tuple[bool, str]:
-    """Whether a run failed by its tasks' Airflow states, and the reason in one sentence."""
-    outcomes = {name: outcome_at_the_end(states.get(name)) for name in tasks}
-    failed, reason = run_state(tasks, outcomes, mode)
-    undecided = [name for name in decisions if states.get(name) == "failed"]
-    if undecided:
-        return True, f"could not be decided: {', '.join(undecided)}; {reason}"
-    return failed, reason
 
 
 def past_durations(dag_id: str, before: datetime) -> list[float]:

@@ -190,7 +190,7 @@ def test_a_note_without_anything_left_to_say_goes(session: Any, tmp_path: Path) 
 def test_a_state_set_by_hand_is_told(session: Any, tmp_path: Path) -> None:
     run = start_plan(session, plan_of(tmp_path, HEAD + TASKS))
     end(session, run, "success", "Dag Run's state was manually set to `success`.", load="success")
-    assert note_of(session, run) == "set to success by hand"
+    assert note_of(session, run) == "a person set the run's state to success; no task failed"
 
 
 def test_the_outcome_nodes_own_reason_is_told_only_when_it_ran(session: Any, tmp_path: Path) -> None:
