@@ -111,7 +111,7 @@ def _keep_for_owner(path: Path, name: str) -> None:
 
 def _url(conn_id: str) -> URL | None:
     """The address behind a connection; ``None`` if it is the default one and there is none."""
-    from airflow.sdk.bases.hook import BaseHook
+    from airflow.sdk import BaseHook
 
     try:
         connection = BaseHook.get_connection(conn_id)
