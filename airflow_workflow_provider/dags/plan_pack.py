@@ -34,6 +34,7 @@ class PlanPack:
 
     def __init__(self, folder: str) -> None:
         self.place = _place(folder)
+        self._folder = folder
         self._used: dict[bytes, bytes] = {}
         self._waiting: list[bytes] = []
         self._size = 0
@@ -50,18 +51,22 @@ class PlanPack:
         if checksum != _checksum(content):
             return None
         header, _, plan_json = content.partition(b"\t")
-        found = plan_of(header, plan_json, packages)
+        found = plan_of(header, plan_json, self._made_from(packages))
         if found is not None:
             self._used[key] = kept
         return found
 
     def keep(self, name: str, packages: str, plan_json: str, files: Sequence[FileStamp]) -> None:
         """Keep a plan's JSON; ``files`` are those that it was made from, as they were before they were read."""
-        key, content = _key(name), f"{header_of(packages, files)}\t{plan_json}".encode()
+        key, content = _key(name), f"{header_of(self._made_from(packages), files)}\t{plan_json}".encode()
         kept = self._used[key] = b"%b\t%b" % (_checksum(content), content)
         self._waiting.append(_line(key, kept))
         if len(self._waiting) >= _TOGETHER:
             self._append()
+
+    def _made_from(self, packages: str) -> str:
+        """With the folder: a copy of it has a copy of the pack, whose plans are those of the folder that was copied."""
+        return f"{packages} {self._folder}"
 
     def save(self, *, is_all: bool) -> None:
         """Write what is to be kept; ``is_all``: every definition of the folder has been asked for."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 import textwrap
@@ -148,6 +149,15 @@ def test_every_folder_has_its_own(tmp_path: Path, read: list[str]) -> None:
     assert load(tmp_path, read) == []
     define(tmp_path / "below", "below", "changed", file="w")
     assert load(tmp_path, read) == ["w"]
+
+
+def test_a_copy_of_a_folder_means_what_the_copy_says(tmp_path: Path, read: list[str]) -> None:
+    define(tmp_path / "production", "one", "of production")
+    load(tmp_path / "production", read)
+    shutil.copytree(tmp_path / "production", tmp_path / "staging", copy_function=shutil.copy2)
+    define(tmp_path / "staging", "one", "of staging")
+    assert load_workflow_dags(tmp_path / "staging")["one"].description == "of staging"
+    assert load(tmp_path / "staging", read) == load(tmp_path / "production", read) == []
 
 
 def test_a_file_with_an_odd_name(tmp_path: Path, read: list[str]) -> None:
