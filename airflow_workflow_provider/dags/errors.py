@@ -24,3 +24,13 @@ class BuildError(Exception):
         super().__init__(message)
         self.message = message
         self.location = location
+
+
+def words_of(error: BaseException) -> str:
+    """What an error says; nothing if it cannot even say that: its class may be anybody's."""
+    try:
+        return str(error)
+    except INTERRUPTIONS:
+        raise
+    except BaseException:  # noqa: BLE001 - whatever it raises is what it cannot say
+        return ""

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from airflow.sdk import BaseOperator
 
-from airflow_workflow_provider.dags.errors import INTERRUPTIONS, BuildError
+from airflow_workflow_provider.dags.errors import INTERRUPTIONS, BuildError, words_of
 from airflow_workflow_provider.definitions.diagnostics import Location, suggestion
 
 _OF_IMPORTS: Final = (__file__, importlib.__file__)
@@ -66,7 +66,8 @@ def _import_problem(path: str, error: BaseException) -> str:
     if isinstance(error, ModuleNotFoundError):
         reason = f"there is no module '{error.name}'; is its package installed?"
     else:
-        reason = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+        words = words_of(error)
+        reason = f"{type(error).__name__}: {words}" if words else type(error).__name__
     return f"'{path}' cannot be imported{_shown_place(error)}: {reason}"
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from airflow_workflow_provider.compiler.plan import Plan
 from airflow_workflow_provider.dags.builder import build_dag
-from airflow_workflow_provider.dags.errors import INTERRUPTIONS, BuildError
+from airflow_workflow_provider.dags.errors import INTERRUPTIONS, BuildError, words_of
 from airflow_workflow_provider.definitions.diagnostics import Diagnostic, Finding, one_line
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def not_loaded(file: str, name: str, what: str, error: BaseException) -> LoadedW
 
 def _unexpected(file: str, what: str, error: BaseException) -> Diagnostic:
     """An error that no rule foresees, as a diagnostic."""
-    return Diagnostic(file, 1, 1, "", one_line(f"{what}: {type(error).__name__}: {error}"), "airflow")
+    return Diagnostic(file, 1, 1, "", one_line(f"{what}: {type(error).__name__}: {words_of(error)}"), "airflow")
 
 
 def built(

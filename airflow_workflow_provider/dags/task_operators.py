@@ -17,7 +17,7 @@ from airflow_workflow_provider.compiler.plan import (
     WorkflowWork,
 )
 from airflow_workflow_provider.dags import stored_classes
-from airflow_workflow_provider.dags.errors import INTERRUPTIONS, BuildError
+from airflow_workflow_provider.dags.errors import INTERRUPTIONS, BuildError, words_of
 from airflow_workflow_provider.dags.imports import imported, operator_class
 from airflow_workflow_provider.dags.node_arguments import task_arguments
 from airflow_workflow_provider.definitions.diagnostics import Location
@@ -128,7 +128,7 @@ def _refuse_untemplated(operator: BaseOperator, arguments: Mapping[str, Any], wh
 
 def _refusal(cls: type[BaseOperator], work: OperatorWork, error: BaseException) -> str:
     owner = f" of package '{work.package}'" if work.package else ""
-    return f"{cls.__name__} refuses the arguments{owner}: {error}"
+    return f"{cls.__name__} refuses the arguments{owner}: {words_of(error)}"
 
 
 _MAKERS: Final[Mapping[type[Work], Callable[[Plan, PlannedTask], BaseOperator]]] = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections import deque
 from collections.abc import Callable, Mapping
 from datetime import date, datetime, timezone
 from decimal import Decimal, InvalidOperation
@@ -232,12 +233,22 @@ def _escaped(key: str) -> str:
 
 
 def without_reserved_keys(value: Any) -> Any:
-    """Lists and mappings of any objects, with no key by which Airflow would know an object."""
-    if isinstance(value, dict):
+    """A result of any objects, in whose mappings no key is one by which Airflow would know an object.
+
+    Lists, tuples (rows with names, too), sets and deques are looked through; mappings become plain ones.
+    """
+    if isinstance(value, Mapping):
         return {
-            _escaped(key) if isinstance(key, str) else key: without_reserved_keys(item) for key, item in value.items()
+            _escaped(key) if isinstance(key, str) else without_reserved_keys(key): without_reserved_keys(item)
+            for key, item in value.items()
         }
-    return [without_reserved_keys(item) for item in value] if type(value) is list else value
+    if isinstance(value, tuple) and hasattr(value, "_make"):
+        return value._make(map(without_reserved_keys, value))
+    if isinstance(value, deque):
+        return deque(map(without_reserved_keys, value), value.maxlen)
+    if isinstance(value, list | tuple | set | frozenset):
+        return type(value)(map(without_reserved_keys, value))
+    return value
 
 
 def with_reserved_keys(value: Any) -> Any:

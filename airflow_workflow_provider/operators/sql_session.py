@@ -145,9 +145,9 @@ def open_session(hook: Any, deadline: Deadline, *, autocommit: bool, guarded: bo
             with closing(connection.cursor()) as cursor:
                 driver = driver_of(hook, connection)
                 yield SqlSession(connection, driver, cursor, deadline, autocommit=autocommit)
-    except Exception as error:
+    except Exception:
         if deadline.is_over():
-            raise AirflowTaskTimeout(str(deadline)) from error
+            raise AirflowTaskTimeout(str(deadline)) from None  # what the driver says may repeat a secret
         raise
 
 

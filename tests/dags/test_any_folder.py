@@ -64,7 +64,12 @@ def test_a_name_of_the_greatest_length_that_many_have_is_shortened(tmp_path: Pat
 
 
 @pytest.mark.parametrize(
-    ("line", "said"), [("raise SystemExit(3)", "SystemExit: 3"), ("raise BaseException('odd')", "BaseException: odd")]
+    ("line", "said"),
+    [
+        ("raise SystemExit(3)", "SystemExit: 3"),
+        ("raise BaseException('odd')", "BaseException: odd"),
+        ("raise type('Mute', (Exception,), {'__str__': lambda self: 1 / 0})", "Mute"),
+    ],
 )
 def test_a_module_that_ends_the_process_is_an_error_of_its_definition(
     line: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

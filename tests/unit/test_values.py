@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import deque, namedtuple
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta, timezone
 from decimal import Decimal
@@ -64,10 +65,14 @@ WITH_RESERVED_KEYS = st.recursive(
 )
 
 
+Row = namedtuple("Row", ["value"])
+
+
 def _keys(value: Any) -> Iterator[str]:
     if isinstance(value, dict):
         yield from value
-    for item in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list | tuple | deque) else ()
+    for item in inner:
         yield from _keys(item)
 
 
@@ -75,6 +80,9 @@ def _keys(value: Any) -> Iterator[str]:
 def test_no_key_by_which_airflow_knows_an_object_is_kept(value: Any) -> None:
     assert not [key for key in _keys(to_json(value)) if key.startswith("__")]
     assert from_json(to_json(value)) == value
+    for rows in ((value,), [(value, 1)], {"rows": [Row(value)]}, deque([value])):
+        assert not [key for key in _keys(without_reserved_keys(rows)) if key.startswith("__")]
+        assert type(without_reserved_keys(rows)) is type(rows)
     kept = without_reserved_keys(value)
     assert not [key for key in _keys(kept) if key.startswith("__")]
     assert with_reserved_keys(kept) == value
