@@ -72,6 +72,13 @@ def _without(secrets: Sequence[str], value: Any) -> Any:
     return value
 
 
+def problem_without_secrets(value: Any, variable: str, problem: Exception) -> str:
+    """Why a variable cannot hold a value; messages show the head of a long one, which no mask knows."""
+    if holds_secret(value):
+        return f"variable '{variable}' cannot hold the value, which is not shown: it has a secret in it"
+    return str(problem)
+
+
 def error_without_excerpts(error: BaseException) -> str:
     """What a database says of a statement that held a secret, without what it repeats of the statement.
 

@@ -12,7 +12,7 @@ from airflow_workflow_provider.definitions.sql_text import SqlTextError, find_bi
 from airflow_workflow_provider.definitions.values import ValueTypeError, coerce
 from airflow_workflow_provider.exceptions import StatementError
 from airflow_workflow_provider.operators.binding import BindValueError
-from airflow_workflow_provider.operators.secrets import error_without_excerpts, holds_secret
+from airflow_workflow_provider.operators.secrets import error_without_excerpts, holds_secret, problem_without_secrets
 from airflow_workflow_provider.operators.sql_session import Deadline, Row, SqlSession, open_session
 from airflow_workflow_provider.operators.variables import push_variable, refuse_unkept
 from airflow_workflow_provider.operators.within_timeout import within_timeout
@@ -129,7 +129,7 @@ class WorkflowSQLOperator(SQLExecuteQueryOperator, WorkflowTask):
         try:
             return coerce(value, declared.type if declared else None, name)
         except ValueTypeError as error:
-            raise AirflowFailException(str(error)) from None
+            raise AirflowFailException(problem_without_secrets(value, name, error)) from None
 
 
 def _column(row: Row, column: str | None, variable: str) -> Any:

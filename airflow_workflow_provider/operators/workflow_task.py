@@ -17,7 +17,7 @@ from airflow_workflow_provider.definitions.references import exact_reference
 from airflow_workflow_provider.definitions.sandbox import sandbox, sandboxed_expression
 from airflow_workflow_provider.definitions.values import describe, without_reserved_keys
 from airflow_workflow_provider.exceptions import ConditionError, VariableError
-from airflow_workflow_provider.operators.secrets import without_secrets
+from airflow_workflow_provider.operators.secrets import problem_without_secrets, without_secrets
 from airflow_workflow_provider.operators.variables import RunVariables, TaskVariables, VariablesView, push_variable
 from airflow_workflow_provider.operators.within_timeout import within_timeout
 from airflow_workflow_provider.runs.resolution import as_declared
@@ -83,10 +83,13 @@ def values_of(result: Any, sets: Mapping[str, str | None], declared: Mapping[str
 
     What cannot be had fails the task for good: another attempt would do the same work once more.
     """
-    try:
-        return {name: as_declared(name, _part(result, path, name), declared.get(name)) for name, path in sets.items()}
-    except VariableError as error:
-        raise AirflowFailException(str(error)) from None
+    values = {name: _part(result, path, name) for name, path in sets.items()}
+    for name, value in values.items():
+        try:
+            values[name] = as_declared(name, value, declared.get(name))
+        except VariableError as error:
+            raise AirflowFailException(problem_without_secrets(value, name, error)) from None
+    return values
 
 
 def _part(result: Any, path: str | None, variable: str) -> Any:

@@ -12,13 +12,16 @@ import jinja2
 import psycopg2.extensions
 import pymysql.converters
 import pytest
+from airflow.sdk.exceptions import AirflowFailException
 from airflow.sdk.log import mask_logs
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from mysql.connector.conversion import MySQLConverter
 
+from airflow_workflow_provider.compiler.plan import PlannedVariable
 from airflow_workflow_provider.operators import secrets
 from airflow_workflow_provider.operators.secrets import holds_secret, read_secret, without_secrets
+from airflow_workflow_provider.operators.workflow_task import values_of
 
 KEY = "-----BEGIN KEY-----\nbQ4Hm1x7Pz\n  Yw82=/kT0c\n-----END KEY-----\n"
 QUOTED = 'pass"w\u00f6rd\\'
@@ -135,3 +138,17 @@ def test_no_form_that_drivers_and_filters_make_is_left_whole(text: str) -> None:
             assert "***" in without_secrets(write(text)), name
     finally:
         secrets._read.clear()
+
+
+def test_a_value_that_a_variable_cannot_hold_is_not_shown_if_it_has_a_secret_in_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    long = "".join(f"{number:03}x" for number in range(60))
+    monkeypatch.setenv("AIRFLOW_VAR_TOKEN_OF_MANY_LETTERS", long)
+    read_secret("token_of_many_letters")
+    declared = {"n": PlannedVariable("n", type="integer")}
+    with pytest.raises(AirflowFailException, match="variable 'n' cannot hold the value, which is not shown") as caught:
+        values_of({"token": long}, {"n": "token"}, declared)
+    assert long[:8] not in str(caught.value)
+    with pytest.raises(AirflowFailException, match="cannot hold 'many'"):
+        values_of({"token": "many"}, {"n": "token"}, declared)
