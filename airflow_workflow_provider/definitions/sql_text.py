@@ -26,6 +26,7 @@ __all__ = [
 ]
 
 _IN_OPENS: Final = re.compile(r"\bIN\s*\(\s*$", re.IGNORECASE)
+_CAST: Final = re.compile(r"\s*::")
 _IN_CLOSES: Final = re.compile(r"\s*\)")
 
 Parameters: TypeAlias = "tuple[object, ...] | dict[str, object]"
@@ -146,4 +147,8 @@ def _replacement(sql: str, token: Token, style: ParamStyle, distinct: tuple[str,
         return "%s"
     if style is ParamStyle.NUMERIC:
         return f":{distinct.index(name) + 1}"
-    return f":{prefix}{name}" if style is ParamStyle.NAMED else f"%({prefix}{name})s"
+    if style is ParamStyle.NAMED:
+        return f":{prefix}{name}"
+    placeholder = f"%({prefix}{name})s"
+    # psycopg writes -2 there, and -2::text would be the negative of a text.
+    return f"({placeholder})" if _CAST.match(sql, token.end) else placeholder

@@ -328,3 +328,13 @@ def test_a_driver_that_does_not_tell_goes_by_the_hooks_placeholder(
     hook = with_extra().hook()
     hook._placeholder = placeholder
     assert paramstyle_of(hook, connection=object()) is style
+
+
+@pytest.mark.parametrize(("value", "text", "rounded"), [(-5, "-5", -5), (Decimal("-2.50"), "-2.50", -3), (5, "5", 5)])
+def test_a_negative_number_before_a_cast(any_database: Database, value: Any, text: str, rounded: int) -> None:
+    """The cast is of the number with its sign."""
+    if any_database.kind != "postgres":
+        pytest.skip("its casts are written otherwise")
+    assert execute(any_database, "SELECT :n::text, :n ::int, abs(:n::int)", {"n": value}) == [
+        (text, rounded, abs(rounded))
+    ]
